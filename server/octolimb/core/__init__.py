@@ -1,0 +1,1 @@
+"""Values only: paths, documents, overlays, snapshots, change sets, verdicts, proposals. No files, no processes."""

@@ -1,0 +1,30 @@
+"""The crate as other programs hand it over: `{"files": {path: text or null}, "renames": {old: new}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from octolimb.core.errors import BadInput
+from octolimb.core.paths import RelPath
+from octolimb.core.snapshot import Snapshot
+from octolimb.workspace.disk import DiskBase
+from octolimb.workspace.limb_workspace import LimbWorkspace
+
+
+def snapshot_with_crate(base: DiskBase, files: Mapping[str, str | None], renames: Mapping[str, str]) -> Snapshot:
+    """The disk with the crate over it: renames first, then files. All of it or, with `OctolimbError`, nothing.
+
+    Two spellings of one path in one crate are refused with `BadInput`: which of them rules would be a guess.
+    """
+    for paths in (files, renames, list(renames.values())):
+        seen: dict[RelPath, str] = {}
+        for raw in paths:
+            path = RelPath(raw)
+            if path in seen:
+                raise BadInput(f"the crate spells {path} twice, as {seen[path]!r} and {raw!r}", path=path)
+            seen[path] = raw
+    workspace = LimbWorkspace.over(Snapshot(base), base.root)
+    for old, new in renames.items():
+        workspace.rename(old, new)
+    workspace.update_crate(files)
+    return workspace.snapshot
