@@ -1,0 +1,1 @@
+"""The command line: decode arguments, call the engine, show or print what it answers."""

@@ -1,0 +1,5 @@
+"""`python -m octolimb`."""
+
+from octolimb.cli.main import main
+
+main()

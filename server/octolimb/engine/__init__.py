@@ -1,0 +1,1 @@
+"""Wires workspace, shadow, senses, limbs and guard together. Every front calls it; it knows no front."""
