@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from octolimb.core.errors import ApplyFailed, BadInput, CannotIsolate, CannotSense, OctolimbError, Stale
-from octolimb.documents.encode import error_document
+from octolimb.documents.failures import error_document
 
 _MARKERS = (".intent", "pyproject.toml", ".git")
 

@@ -11,8 +11,7 @@ from rich.text import Text
 from octolimb.cli.context import Exit, Invocation, invocation_of
 from octolimb.cli.live import live_line
 from octolimb.cli.show import show_proposal
-from octolimb.documents.encode import proposal_document
-from octolimb.documents.models import FixDocument
+from octolimb.documents.encode import fix_document
 from octolimb.engine.engine import Engine
 from octolimb.engine.fixing import FixRequest, FixResult, fix
 
@@ -45,12 +44,7 @@ def command(
         with live_line(invocation) as live:
             result = fix(engine, request, progress=lambda at: live.update(at.line))
     if invocation.json:
-        documents = [proposal_document(proposal) for proposal in result.proposals]
-        invocation.answer(
-            FixDocument(
-                status=result.status, proposals=documents, seconds=round(result.seconds, 2), message=result.message
-            )
-        )
+        invocation.answer(fix_document(result))
     else:
         _show(invocation, result, request)
     raise typer.Exit(_EXIT[result.status])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from octolimb.core.errors import OctolimbError
 from octolimb.core.positions import Span
 from octolimb.core.proposals import Decision, Proposal
 from octolimb.core.verdicts import Finding, Isolation, Verdict
+from octolimb.engine.fixing import FixResult
+from octolimb.engine.health import Health
 from octolimb.documents.models import (
+    CapabilityDocument,
     DecisionDocument,
-    ErrorBody,
-    ErrorDocument,
+    DoctorDocument,
     FindingDocument,
+    FixDocument,
     HunkDocument,
     IsolationDocument,
     Place,
@@ -21,11 +23,6 @@ from octolimb.documents.models import (
     TestsDocument,
     VerdictDocument,
 )
-
-
-def error_document(error: OctolimbError) -> ErrorDocument:
-    body = ErrorBody(code=error.code, message=error.message, hint=error.hint, path=error.path)
-    return ErrorDocument(error=body)
 
 
 def verdict_document(verdict: Verdict) -> VerdictDocument:
@@ -95,6 +92,34 @@ def proposal_document(proposal: Proposal) -> ProposalDocument:
         attempts=proposal.attempts,
         tokens=proposal.tokens,
         receipt=proposal.receipt.id,
+    )
+
+
+def fix_document(result: FixResult) -> FixDocument:
+    return FixDocument(
+        status=result.status,
+        proposals=[proposal_document(proposal) for proposal in result.proposals],
+        seconds=round(result.seconds, 2),
+        message=result.message,
+        pain=list(result.pain_lines),
+        refused=list(result.refused),
+        attempts=result.attempts,
+        searched=round(result.searched, 3),
+    )
+
+
+def doctor_document(health: Health) -> DoctorDocument:
+    return DoctorDocument(
+        version=health.version,
+        root=health.root,
+        trusted=health.trusted,
+        python=health.python,
+        isolation=isolation_document(health.isolation),
+        capabilities=[
+            CapabilityDocument(name=capability.name, holds=capability.holds, advice=capability.advice)
+            for capability in health.capabilities
+        ],
+        ready=health.ready,
     )
 
 

@@ -142,6 +142,10 @@ class FixDocument(_Document):
     proposals: list[ProposalDocument]
     seconds: float
     message: str = Field("", description="One line for a person.")
+    pain: list[str] = Field([], description="What hurt, in at most three lines.")
+    refused: list[str] = Field([], description="What passed at first and did not hold when confirmed.")
+    attempts: int = Field(0, description="Candidates tried.")
+    searched: float = Field(0.0, description="Seconds spent trying them.")
 
 
 class CapabilityDocument(_Document):

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
 from octolimb.core.changes import changes_between
-from octolimb.core.errors import CannotSense, NotFound, NotText
+from octolimb.core.errors import NotFound, NotText
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
-from octolimb.core.verdicts import Outcome, TestResult, Verdict
+from octolimb.core.verdicts import Finding, Outcome, Verdict
+from octolimb.engine.confirming import confirm
 from octolimb.engine.engine import SENSORS, Engine
+from octolimb.engine.offline import Ground, candidates_of
 from octolimb.limbs.candidates import Candidate, Suspicion, Trial
-from octolimb.limbs.coders.mutations import generate, two_edits
-from octolimb.limbs.coders.pain import PainHints, hints_from
-from octolimb.limbs.coders.tactics import tactics
 from octolimb.limbs.effects import (
     Confirm,
     Effect,
@@ -36,13 +34,11 @@ from octolimb.limbs.effects import (
 from octolimb.limbs.pain import Pain
 from octolimb.limbs.reflex import Reflex
 from octolimb.limbs.search.session import SearchSession
-from octolimb.sense.lint import lint_fixes
 from octolimb.sense.sensing import SenseRequest, sense
-from octolimb.sense.tests.impact import is_test_file
-from octolimb.sense.tests.run import TestSelection, findings_of, run_tests
+from octolimb.sense.tests.run import TestSelection, run_tests
 
-CODERS: Final = ("tactics", "search")
-_BATCH: Final = {"tactics": 8, "search": 256}
+_BATCH: Final = {"tactics": 16, "search": 4096}
+"""Large for the search: candidates that hang are tried again, with more patience, only when their batch is through."""
 _STATE: Final = {
     Sense: LimbState.SENSING,
     Generate: LimbState.GENERATING,
@@ -62,10 +58,20 @@ class LimbProgress:
     seconds: float
     detail: str = ""
 
+    @property
+    def line(self) -> str:
+        """One line for a person."""
+        if self.state is LimbState.TWITCHING:
+            return f"limb: twitch {self.attempts}"
+        return f"limb: {self.state.value}" + (f", {self.detail}" if self.detail else "")
+
 
 @dataclass(frozen=True)
 class LimbGoal:
-    """The tests that must pass and, for pain that no test shows, the files whose errors must go."""
+    """The tests that must pass; for pain that no test shows, the files whose errors must go; and what hurts now.
+
+    `deadline` is in seconds, for each cold run of tests.
+    """
 
     tests: tuple[str, ...]
     files: tuple[RelPath, ...] = ()
@@ -76,16 +82,23 @@ class LimbGoal:
 class LimbDriver:
     """Drives one limb to its end. A context manager: leaving it ends the limb's processes."""
 
-    def __init__(self, engine: Engine, start: Snapshot, goal: LimbGoal, *, until: float) -> None:
-        """`until` is a `time.monotonic()` instant after which no more candidates are tried."""
+    def __init__(self, engine: Engine, start: Snapshot, goal: LimbGoal, *, until: float, grace: float) -> None:
+        """`until` is a `time.monotonic()` instant after which no more candidates are tried.
+
+        Within one batch nothing more is tried `grace` seconds after the first candidate that passed.
+        """
         self._engine = engine
         self._start = start
         self._goal = goal
         self._until = until
-        self._coders: dict[tuple[str, int], Iterator[Candidate]] = {}
+        self._grace = grace
+        self._streams: dict[tuple[str, int], Iterator[Candidate]] = {}
         self._sessions: dict[int, SearchSession] = {}
+        self._suspicions: dict[int, Suspicion] = {}
         self._stack = ExitStack()
         self.attempts = 0
+        self.searched = 0.0
+        """Seconds spent trying candidates."""
 
     def __enter__(self) -> Self:
         return self
@@ -115,46 +128,103 @@ class LimbDriver:
             case Generate(coder, snapshot, pain):
                 return self._generate(coder, snapshot, pain)
             case Twitch(snapshot, pain, candidates):
-                return self._twitch(snapshot, pain, candidates)
+                began = time.monotonic()
+                trials = tuple(self._try(snapshot, pain, candidates))
+                self.attempts += len(trials)
+                self.searched += time.monotonic() - began
+                return trials
             case Stage(snapshot, candidate):
                 return candidate.apply(snapshot)
-            case Confirm(snapshot):
-                return self._confirm(snapshot)
+            case Confirm(snapshot, spared):
+                return self._confirm(snapshot, spared)
             case Judge(snapshot):
                 return self._engine.judge(changes_between(self._start, snapshot), role="repair")
 
     # -- sensing -----------------------------------------------------------------------------------------------
 
     def _feel(self, snapshot: Snapshot) -> Pain:
-        tests: list[TestResult] = []
-        if self._goal.tests:
-            selection = TestSelection("full", self._goal.tests, None, self._goal.tests)
-            with self._engine.host.project(snapshot) as shadow:
-                run = run_tests(
-                    shadow, snapshot, self._engine.interpreter, selection, deadline=self._goal.deadline
-                )
-            tests = [
-                result
-                for name in self._goal.tests
-                if (result := run.results.get(name)) and result.outcome is not Outcome.PASSED
-            ]
-            broken = run.errors
-        else:
-            broken = ()
-        findings = self._static_pains(snapshot) if self._goal.files else ()
-        return Pain(tuple(tests), (*broken, *findings))
+        """The goal's pain on `snapshot`, by a cold run of its tests and the sensors of its files."""
+        findings = self._static_pains(snapshot)
+        if not self._goal.tests:
+            return Pain((), findings)
+        selection = TestSelection("full", self._goal.tests, None, self._goal.tests)
+        with self._engine.host.project(snapshot) as shadow:
+            run = run_tests(shadow, snapshot, self._engine.interpreter, selection, deadline=self._goal.deadline)
+        tests = tuple(result for result in run.results.values() if result.outcome is not Outcome.PASSED)
+        return Pain(tests, (*run.errors, *findings))
 
-    def _static_pains(self, snapshot: Snapshot) -> tuple[()] | tuple:
+    def _static_pains(self, snapshot: Snapshot) -> tuple[Finding, ...]:
+        if not self._goal.files:
+            return ()
         request = SenseRequest(
             snapshot=snapshot,
-            baseline=None,
-            tests="none",
             sensors=SENSORS - {"tests"},
             paths=self._goal.files,
-            named=(),
             interpreter=self._engine.interpreter,
         )
         return sense(self._engine.host, request).pains
 
-    def _confirm(self, snapshot: Snapshot) -> Verdict:
-        return self._engine.confirm(self._start, snapshot, self._goal.tests, deadline=self._goal.deadline)
+    def _confirm(self, snapshot: Snapshot, spared: tuple[str, ...]) -> Verdict:
+        goal = tuple(test for test in self._goal.tests if test not in spared)
+        return confirm(self._engine, self._start, snapshot, goal, spared=spared, deadline=self._goal.deadline)
+
+    # -- generating and trying ---------------------------------------------------------------------------------
+
+    def _generate(self, coder: str, snapshot: Snapshot, pain: Pain) -> tuple[Candidate, ...]:
+        key = (coder, id(snapshot))
+        if key not in self._streams:
+            suspicion = self._suspicion(snapshot, pain) if coder == "search" else {}
+            self._streams[key] = candidates_of(coder, self._engine, Ground(snapshot, pain, suspicion))
+        return tuple(islice(self._streams[key], _BATCH[coder]))
+
+    def _suspicion(self, snapshot: Snapshot, pain: Pain) -> Suspicion:
+        if id(snapshot) not in self._suspicions:
+            session = self._session(snapshot, pain)
+            self._suspicions[id(snapshot)] = session.localise().suspicion if session else {}
+        return self._suspicions[id(snapshot)]
+
+    def _session(self, snapshot: Snapshot, pain: Pain) -> SearchSession | None:
+        """The warm process for `snapshot`, started at the first need; None where no test hurts."""
+        targets = [result.node_id for result in pain.tests]
+        targets += [finding.path for finding in pain.findings if finding.source == "tests"]
+        if not targets:
+            return None
+        if id(snapshot) not in self._sessions:
+            companions = list(dict.fromkeys(target.partition("::")[0] for target in targets))
+            shadow = self._stack.enter_context(self._engine.host.project(snapshot))
+            session = SearchSession(
+                shadow,
+                snapshot,
+                self._engine.interpreter,
+                targets,
+                companions,
+                deadline=max(self._until - time.monotonic(), 0.1) + 5.0,
+            )
+            self._sessions[id(snapshot)] = self._stack.enter_context(session)
+        return self._sessions[id(snapshot)]
+
+    def _try(self, snapshot: Snapshot, pain: Pain, candidates: tuple[Candidate, ...]) -> Iterator[Trial]:
+        session = self._session(snapshot, pain)
+        if session is None:
+            yield from (self._try_cold(snapshot, pain, candidate) for candidate in candidates if self._in_time())
+            return
+        enough: float | None = None
+        for trial in session.try_candidates(
+            candidates, until=self._until, stop=lambda: enough is not None and time.monotonic() > enough
+        ):
+            if trial.status == "passed" and enough is None:
+                enough = time.monotonic() + self._grace
+            yield trial
+
+    def _try_cold(self, snapshot: Snapshot, pain: Pain, candidate: Candidate) -> Trial:
+        """For pain that no test shows: the same sensors again, in full."""
+        try:
+            left = self._feel(candidate.apply(snapshot))
+        except (NotFound, NotText) as error:
+            return Trial(candidate, "unsupported", why=error.message)
+        if not left.hurts:
+            return Trial(candidate, "passed", passed=pain.count)
+        return Trial(candidate, "failed", passed=max(pain.count - left.count, 0))
+
+    def _in_time(self) -> bool:
+        return time.monotonic() < self._until

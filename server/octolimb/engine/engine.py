@@ -20,7 +20,9 @@ from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import TestMode, Verdict
 from octolimb.engine.trust import TrustStore
 from octolimb.guard.apply import apply, recover
-from octolimb.guard.judge import Role, judge, load_policies
+from octolimb.guard.judge import judge
+from octolimb.guard.policies import load_policies
+from octolimb.guard.rulings import Role
 from octolimb.sense.sensing import SenseRequest, sense
 from octolimb.shadow.host import ShadowHost
 from octolimb.shadow.interpreter import Interpreter, find_interpreter

@@ -26,6 +26,11 @@ from octolimb.shadow.git import run_git
 
 _LINK_MODE: Final = "120000"
 _SUBMODULE_MODE: Final = "160000"
+_EMPTY_TREE: Final = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+"""The tree without files, which every git repository knows."""
 _ESCAPE = re.compile(rb'\\([0-7]{3}|[abfnrtv"\\])')
 _ESCAPED: Final = {b"a": 7, b"b": 8, b"f": 12, b"n": 10, b"r": 13, b"t": 9, b"v": 11, b'"': 34, b"\\": 92}
 
@@ -34,14 +39,13 @@ def snapshot_at(engine: Engine, revision: str) -> Snapshot:
     """The repository as it was at a git revision; what git ignores stays as it is on disk. Raises `BadInput`."""
     if revision.startswith("-"):
         raise BadInput(f"{revision!r} is no revision")
-    git = engine.root
-    commit = run_git(git, "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}").decode().strip()
-    if not commit:
+    commit = _commit(engine, revision)
+    if commit is None:
         raise BadInput(f"git knows no revision {revision!r} here")
     disk = Snapshot(engine.base)
     entries: dict[RelPath, Entry] = {}
     then: set[RelPath] = set()
-    for record in _records(run_git(git, "ls-tree", "-r", "-z", "--full-tree", commit)):
+    for record in _records(run_git(engine.root, "ls-tree", "-r", "-z", "--full-tree", commit)):
         head, _, raw_path = record.partition(b"\t")
         mode, _, blob = head.decode().split(" ")
         if mode == _SUBMODULE_MODE:
@@ -51,7 +55,7 @@ def snapshot_at(engine: Engine, revision: str) -> Snapshot:
         now = disk.get(path)
         if now is None or _blob_id(now.data, len(blob)) != blob or _git_mode(now) != mode:
             entries[path] = _document(engine, path, mode, blob)
-    listed = run_git(git, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--full-name")
+    listed = run_git(engine.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--full-name")
     for raw_path in _records(listed):
         path = RelPath(raw_path.decode())
         if path not in then and disk.kind(path) in ("file", "link"):
@@ -61,10 +65,11 @@ def snapshot_at(engine: Engine, revision: str) -> Snapshot:
 
 def staged_changes(engine: Engine) -> ChangeSet:
     """What git would commit now: from HEAD (nothing, in a repository without a commit) to the index."""
-    git = engine.root
-    head = run_git(git, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
-    empty_tree = run_git(git, "hash-object", "-t", "tree", "--stdin").decode().strip()
-    raw = run_git(git, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--full-index", head or empty_tree)
+    head = _commit(engine, "HEAD")
+    if head is None:
+        sha256 = run_git(engine.root, "rev-parse", "--show-object-format").strip() == b"sha256"
+        head = _EMPTY_TREE["sha256" if sha256 else "sha1"]
+    raw = run_git(engine.root, "diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", head)
     fields = _records(raw)
     changes: list[Change] = []
     for info in fields:
@@ -155,6 +160,15 @@ def _diff_path(raw: str) -> RelPath | None:
     except UnicodeDecodeError:
         raise BadInput(f"the diff names a file that is not UTF-8: {name!r}") from None
     return RelPath(path[2:] if path.startswith(("a/", "b/")) else path)
+
+
+def _commit(engine: Engine, revision: str) -> str | None:
+    """The commit's id; None where git does not know it. Raises `BadInput` where the root is no git repository."""
+    run_git(engine.root, "rev-parse", "--git-dir")
+    try:
+        return run_git(engine.root, "rev-parse", "--verify", "--end-of-options", revision + "^{commit}").decode().strip()
+    except BadInput:
+        return None
 
 
 def _document(engine: Engine, path: RelPath, mode: str, blob: str) -> Document:

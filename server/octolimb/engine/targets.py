@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from octolimb.core.errors import BadInput, NotText
 from octolimb.core.paths import RelPath, parse_directory
 from octolimb.core.snapshot import Snapshot
-from octolimb.sense.tests.impact import is_test_file
+from octolimb.sense.tests.layout import read_layout
 
 _LINE = re.compile(r"(?P<path>.+?):(?P<line>[0-9]+)(?::[0-9]+)?")
 
@@ -47,7 +47,7 @@ def _at_line(text: str, path: str, line: int, snapshot: Snapshot) -> Target:
     if snapshot.kind(path) != "file":
         raise BadInput(f"{text}: {path} is a directory, which has no lines", path=path)
     rel = RelPath(path)
-    if is_test_file(rel, snapshot):
+    if read_layout(snapshot).is_test_file(rel):
         names = _enclosing_test(snapshot, rel, line)
         if names:
             return Target(text, node_id="::".join((path, *names)))

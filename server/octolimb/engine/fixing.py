@@ -1,0 +1,262 @@
+"""From a person's targets to proposals: finds the pain, sends a limb, has its solutions judged and, if asked, applied.
+
+A limb never writes; `--apply` writes here, through the guard, and only what the guard has just judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from octolimb.core.changes import changes_between
+from octolimb.core.errors import BadInput, Stale
+from octolimb.core.paths import RelPath
+from octolimb.core.proposals import Proposal, Receipt
+from octolimb.core.snapshot import Snapshot
+from octolimb.core.verdicts import Finding, Outcome, TestResult, Verdict
+from octolimb.engine.driver import LimbDriver, LimbGoal, LimbProgress
+from octolimb.engine.engine import SENSORS, Engine
+from octolimb.engine.offline import CODERS
+from octolimb.engine.targets import Target, parse_target
+from octolimb.limbs.effects import LimbOutcome, LimbState, Retracted
+from octolimb.limbs.pain import Pain
+from octolimb.limbs.reflex import Budget, reflex
+from octolimb.sense.sensing import SenseRequest, sense
+from octolimb.sense.tests.impact import select_tests
+from octolimb.sense.tests.layout import read_layout
+from octolimb.sense.tests.run import TestRun, TestSelection, run_tests
+
+Status = Literal["proposed", "applied", "none", "denied", "ask", "stale"]
+_TOOLS = ("octolimb", "ruff", "ty")
+
+
+@dataclass(frozen=True)
+class FixRequest:
+    """What a person asked for; `budget` is seconds for everything, from now to the proposals."""
+
+    targets: tuple[str, ...] = ()
+    goal: str | None = None
+    coder: Literal["auto", "offline", "model"] = "auto"
+    model: str | None = None
+    budget: float = 60.0
+    proposals: int = 3
+    apply: bool = False
+
+
+@dataclass(frozen=True)
+class FixResult:
+    """How it ended, in one line, with what hurt in at most three; `attempts` candidates were tried in `searched` s."""
+
+    status: Status
+    message: str
+    seconds: float
+    proposals: tuple[Proposal, ...] = ()
+    pain_lines: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    attempts: int = 0
+    searched: float = 0.0
+
+
+def fix(
+    engine: Engine,
+    request: FixRequest,
+    *,
+    progress: Callable[[LimbProgress], None],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> FixResult:
+    """Sends one limb. Raises `BadInput` for a target that is not there and `CannotSense` where nothing can run."""
+    began = time.monotonic()
+    if request.coder == "model" or request.model:
+        raise BadInput("no language model is set up here", hint="use --coder offline, which needs none")
+    snapshot = engine.disk()
+    targets = [parse_target(text, snapshot) for text in request.targets]
+    progress(LimbProgress(LimbState.SENSING, 0, 0.0, "looking for the pain"))
+    goal = _find_pain(engine, snapshot, targets)
+    if not goal.pain.hurts:
+        return FixResult("none", _nothing_hurts(request.targets), time.monotonic() - began)
+    left = max(request.budget - (time.monotonic() - began), 1.0)
+    budget = Budget(left, reserve=min(1.5, left / 3), grace=min(1.0, left / 6), proposals=request.proposals)
+    with LimbDriver(engine, snapshot, goal, until=time.monotonic() + left - budget.reserve, grace=budget.grace) as driver:
+        limb = reflex(snapshot, CODERS, budget, clock=time.monotonic, cancelled=cancelled)
+        outcome = driver.drive(limb, progress)
+    proposals = [
+        _proposal(snapshot, solution, rank, outcome) for rank, solution in enumerate(outcome.retracted, start=1)
+    ]
+    status, message, proposals = _conclude(engine, request, outcome, proposals)
+    return FixResult(
+        status,
+        message,
+        time.monotonic() - began,
+        tuple(proposals),
+        _pain_lines(goal.pain),
+        tuple(outcome.refused),
+        outcome.attempts,
+        driver.searched,
+    )
+
+
+def _conclude(
+    engine: Engine, request: FixRequest, outcome: LimbOutcome, proposals: list[Proposal]
+) -> tuple[Status, str, list[Proposal]]:
+    if not proposals:
+        return "none", outcome.why, proposals
+    if request.apply:
+        return _apply_best(engine, proposals)
+    decisions = {proposal.decision.decision for proposal in proposals}
+    if "allow" in decisions:
+        return "proposed", outcome.why, proposals
+    if "ask" in decisions:
+        return "ask", "the guard asks for a person's yes", proposals
+    return "denied", "the guard denied what the limb found", proposals
+
+
+def _find_pain(engine: Engine, snapshot: Snapshot, targets: Sequence[Target]) -> LimbGoal:
+    """Runs what the targets name, once and cold, and gathers what fails."""
+    sources = tuple(RelPath(target.path) for target in targets if target.path and not _names_tests(target, snapshot))
+    named = tuple(
+        target.node_id or target.file for target in targets if target.node_id or _names_tests(target, snapshot)
+    )
+    tests: tuple[TestResult, ...] = ()
+    broken: tuple[Finding, ...] = ()
+    for selection in _selections(snapshot, named, sources, everything=not targets):
+        with engine.host.project(snapshot) as shadow:
+            run = run_tests(shadow, snapshot, engine.interpreter, selection, deadline=600.0)
+        _refuse_unknown(run, targets)
+        tests += tuple(result for result in run.results.values() if _fails(result, named))
+        broken += run.errors
+    findings = broken + _errors_in(engine, snapshot, sources, targets)
+    names = dict.fromkeys([result.node_id for result in tests] + [finding.test or finding.path for finding in broken])
+    return LimbGoal(tuple(names), sources if findings else (), Pain(tests, findings))
+
+
+def _selections(
+    snapshot: Snapshot, named: tuple[str, ...], sources: tuple[RelPath, ...], *, everything: bool
+) -> list[TestSelection]:
+    if everything:
+        return [TestSelection("full", (), None, ())]
+    selections = [TestSelection("full", named, None, named)] if named else []
+    if sources:
+        impacted = select_tests(snapshot, "impacted", sources, ())
+        if impacted.mode != "none":
+            selections.append(impacted)
+    return selections
+
+
+def _names_tests(target: Target, snapshot: Snapshot) -> bool:
+    path = target.file
+    if not path or target.line is not None:
+        return False
+    if snapshot.kind(path) == "directory":
+        return any(read_layout(snapshot).is_test_file(file) for file in snapshot.walk(path))
+    return read_layout(snapshot).is_test_file(RelPath(path))
+
+
+def _fails(result: TestResult, named: Sequence[str]) -> bool:
+    """A skip or an expected failure hurts only where a person named that very test."""
+    if result.outcome in (Outcome.FAILED, Outcome.ERROR, Outcome.LOST, Outcome.XPASSED):
+        return True
+    return result.outcome is not Outcome.PASSED and result.node_id in named
+
+
+def _refuse_unknown(run: TestRun, targets: Sequence[Target]) -> None:
+    for target in targets:
+        result = run.results.get(target.node_id or "")
+        if result and result.outcome is Outcome.LOST and result.node_id not in run.collected and not run.errors:
+            raise BadInput(f"{target.text}: {result.message}", hint="list the tests with: pytest --collect-only -q")
+
+
+def _errors_in(
+    engine: Engine, snapshot: Snapshot, sources: tuple[RelPath, ...], targets: Sequence[Target]
+) -> tuple[Finding, ...]:
+    if not sources:
+        return ()
+    request = SenseRequest(
+        snapshot=snapshot,
+        baseline=None,
+        tests="none",
+        sensors=SENSORS - {"tests"},
+        paths=sources,
+        named=(),
+        interpreter=engine.interpreter,
+    )
+    lines = {(target.path, target.line - 1) for target in targets if target.path and target.line}
+    whole = {target.path for target in targets if target.path and not target.line}
+    return tuple(
+        finding
+        for finding in sense(engine.host, request).pains
+        if finding.path in whole or (finding.path, finding.span.start.line) in lines or any(finding.path.is_below(d) for d in whole if d)
+    )
+
+
+def _proposal(start: Snapshot, solution: Retracted, rank: int, outcome: LimbOutcome) -> Proposal:
+    change_set = changes_between(start, solution.snapshot)
+    base = hashlib.sha256("".join(change.before.digest if change.before else "-" for change in change_set).encode())
+    receipt = Receipt(
+        base=base.hexdigest(),
+        change_set=change_set.digest,
+        policies=solution.decision.policies,
+        tools=",".join(f"{tool}={_version(tool)}" for tool in _TOOLS),
+        results=_results_digest(solution.verdict),
+    )
+    why = "; then ".join(candidate.note for candidate in solution.candidates)
+    if solution.spared:
+        why += f" (still failing: {', '.join(solution.spared)})"
+    return Proposal(
+        id=f"p{rank}-{receipt.id[:12]}",
+        rank=rank,
+        change_set=change_set,
+        verdict=solution.verdict,
+        decision=solution.decision,
+        why=why,
+        coder=f"offline/{solution.coder}",
+        attempts=outcome.attempts,
+        tokens=0,
+        receipt=receipt,
+    )
+
+
+def _apply_best(engine: Engine, proposals: list[Proposal]) -> tuple[Status, str, list[Proposal]]:
+    """Judges the best proposal anew, on the bytes that stand on disk now, and applies it if it is allowed."""
+    order = {"allow": 0, "ask": 1, "deny": 2}
+    best = min(proposals, key=lambda proposal: (order[proposal.decision.decision], proposal.rank))
+    decision = engine.judge(best.change_set, role="repair")
+    shown = [replace(best, decision=decision) if proposal is best else proposal for proposal in proposals]
+    if decision.decision == "deny":
+        return "denied", "the guard denied it; nothing was written", shown
+    if decision.decision == "ask":
+        return "ask", "the guard asks for a person's yes; nothing was written", shown
+    try:
+        engine.apply(best.change_set, decision)
+    except Stale as stale:
+        return "stale", f"{stale.message}; nothing was written", shown
+    files = ", ".join(best.change_set.paths)
+    return "applied", f"proposal {best.rank} was written to {files}", shown
+
+
+def _results_digest(verdict: Verdict) -> str:
+    """Everything that the verdict says but for how long it took."""
+    still = replace(verdict, ms=0.0, sensors=tuple(replace(sensor, ms=0.0) for sensor in verdict.sensors))
+    return hashlib.sha256(repr(still).encode()).hexdigest()
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _pain_lines(pain: Pain) -> tuple[str, ...]:
+    lines = [f"{result.node_id}: {result.message}" for result in pain.tests]
+    lines += [f"{finding.path}:{finding.span.start.line + 1}: {finding.message}" for finding in pain.findings]
+    return tuple(lines if len(lines) <= 3 else [*lines[:2], f"… and {len(lines) - 2} more"])
+
+
+def _nothing_hurts(targets: Sequence[str]) -> str:
+    if not targets:
+        return "every test passes: there is nothing to fix"
+    return f"{', '.join(targets)} {'does' if len(targets) == 1 else 'do'} not fail: there is nothing to fix"

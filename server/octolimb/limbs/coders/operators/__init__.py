@@ -1,0 +1,25 @@
+"""The mutation operators by family. Importing this package registers them all."""
+
+from octolimb.limbs.coders.operators import (
+    borrowing,
+    calls,
+    conditions,
+    constants,
+    insertions,
+    names,
+    operations,
+    slices,
+    statements,
+)
+
+__all__ = [
+    "borrowing",
+    "calls",
+    "conditions",
+    "constants",
+    "insertions",
+    "names",
+    "operations",
+    "slices",
+    "statements",
+]

@@ -1,0 +1,1 @@
+"""Quick, warm trials of many candidates against a project's own tests. Never a verdict: winners are confirmed cold."""

@@ -1,0 +1,121 @@
+"""Which candidates to try next, and how: swapped in or imported afresh, at first or again with more patience.
+
+Pure bookkeeping: it sends nothing. Every candidate that it takes in comes out as exactly one trial, or, where time
+ran out before it was tried, not at all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final
+
+from octolimb.limbs.candidates import Candidate, Trial
+from octolimb.limbs.search.units import BodyPlan, FilePlan, NoPlan, Planner
+
+_FIRST_BATCH: Final = 16
+_BATCH: Final = 64
+_FRESH_BATCH: Final = 8
+MOST_PATIENCE: Final = 2
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A candidate, how to try it, and how often it hung before."""
+
+    candidate: Candidate
+    plan: BodyPlan | FilePlan
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Candidates that go out together: all to be imported afresh or none, all with the same patience."""
+
+    waiting: list[Waiting]
+    afresh: bool
+    patience: int
+
+
+class CandidateQueue:
+    """Feeds candidates out in batches and turns answers into trials. `parked`: bodies can be swapped at all."""
+
+    def __init__(self, candidates: Iterator[Candidate], planner: Planner, *, parked: bool) -> None:
+        self._candidates = candidates
+        self._planner = planner
+        self._parked = parked
+        self._size = _FIRST_BATCH
+        self._dry = False
+        self._afresh: deque[Waiting] = deque()
+        self._hung: deque[Waiting] = deque()
+        self._known: deque[Trial] = deque()
+
+    def take(self, *, last: bool) -> Batch | None:
+        """The next batch. `last`: nothing is on its way any more, so what is left over goes out too."""
+        if len(self._afresh) < _FRESH_BATCH and not self._dry:
+            bodies = self._pull()
+            if bodies:
+                return Batch(bodies, afresh=False, patience=0)
+        if len(self._afresh) >= _FRESH_BATCH or (self._afresh and self._dry):
+            count = min(_FRESH_BATCH, len(self._afresh))
+            return Batch([self._afresh.popleft() for _ in range(count)], afresh=True, patience=0)
+        return self._again() if last and self._dry and self._hung else None
+
+    def known(self) -> Iterator[Trial]:
+        """The trials that needed no trying."""
+        while self._known:
+            yield self._known.popleft()
+
+    def settle(self, waiting: Waiting, answer: dict[str, Any]) -> Iterator[Trial]:
+        """Takes the worker's answer: a trial, unless the candidate is to be tried again in another way or later."""
+        status = answer["s"]
+        if status == "unsupported" and isinstance(waiting.plan, BodyPlan):
+            self._queue_afresh(waiting.candidate)
+            yield from self.known()
+        elif status == "hung" and waiting.patience < MOST_PATIENCE:
+            self._hung.append(replace(waiting, patience=waiting.patience + 1))
+        else:
+            yield Trial(waiting.candidate, status, answer.get("passed", 0), answer.get("why", ""))
+
+    def given_up(self) -> Iterator[Trial]:
+        """With no time left: those that hung before and that nobody will wait for any more."""
+        while self._hung:
+            waiting = self._hung.popleft()
+            yield Trial(waiting.candidate, "hung", why=f"hung {waiting.patience} times, each time given longer")
+
+    def _pull(self) -> list[Waiting]:
+        pulled = list(islice(self._candidates, self._size))
+        self._dry = len(pulled) < self._size
+        self._size = _BATCH
+        bodies = []
+        for candidate in pulled:
+            plan = self._planner.plan(candidate) if self._parked else self._planner.file_plan(candidate)
+            if isinstance(plan, BodyPlan):
+                bodies.append(Waiting(candidate, plan))
+            elif isinstance(plan, FilePlan):
+                self._afresh.append(Waiting(candidate, plan))
+            else:
+                self._reject(candidate, plan)
+        return bodies
+
+    def _queue_afresh(self, candidate: Candidate) -> None:
+        plan = self._planner.file_plan(candidate)
+        if isinstance(plan, FilePlan):
+            self._afresh.append(Waiting(candidate, plan))
+        else:
+            self._reject(candidate, plan)
+
+    def _reject(self, candidate: Candidate, plan: NoPlan) -> None:
+        self._known.append(Trial(candidate, "failed" if plan.broken else "unsupported", why=plan.why))
+
+    def _again(self) -> Batch:
+        """The least patient first, so that nobody waits long while others have not been tried twice."""
+        patience = min(waiting.patience for waiting in self._hung)
+        afresh = next(isinstance(one.plan, FilePlan) for one in self._hung if one.patience == patience)
+        chosen = [one for one in self._hung if one.patience == patience and isinstance(one.plan, FilePlan) is afresh]
+        chosen = chosen[:_FRESH_BATCH]
+        for one in chosen:
+            self._hung.remove(one)
+        return Batch(chosen, afresh=afresh, patience=patience)

@@ -1,0 +1,174 @@
+"""A private copy of the repository, for machines on which nothing can be mounted. Files share blocks where they can.
+
+Exact in names, bytes, modes, modification times and symbolic links. Left out are installed things that tests do not
+read as sources: virtual environments and `node_modules`; run those at their real place. Of `.git` the objects are
+not copied but named as alternates, so git sees all of them and writes none. Sockets, pipes and devices are left out.
+No hard link is ever made: through one, a write in the copy would reach the user's file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Final
+
+from octolimb.core.errors import CannotIsolate
+from octolimb.shadow.view import CrateEntry, write_crate
+
+_FICLONE: Final = 0x40049409
+"""From linux/fs.h; btrfs, XFS, bcachefs and overlayfs above them know it."""
+_LEFT_OUT: Final = frozenset({"node_modules"})
+_PREFIX: Final = "octolimb-copy-"
+
+
+class PrivateCopy:
+    """One copy below a temporary directory that only this user can enter. Removed by `drop`, or at the exit."""
+
+    def __init__(self, scratch: Path, name: str) -> None:
+        self.scratch = scratch
+        self.root = scratch / name
+        self.home = scratch / "home"
+        self.temporary = scratch / "tmp"
+        self._times: dict[Path, os.stat_result] = {}
+        self._at_exit = weakref.finalize(self, _remove_tree, str(scratch))
+
+    @classmethod
+    def of(cls, root: Path) -> PrivateCopy:
+        """Copies the tree as it is now. Raises `CannotIsolate` where it cannot be read or there is no room."""
+        copy: PrivateCopy | None = None
+        try:
+            copy = cls(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch_place(root))).resolve(), f"root-{root.name}")
+            for directory in (copy.root, copy.home, copy.temporary):
+                directory.mkdir(mode=0o700)
+            copy._fill(root)
+        except OSError as error:
+            if copy is not None:
+                copy.drop()
+            raise _refusal(error) from None
+        except BaseException:
+            if copy is not None:
+                copy.drop()
+            raise
+        return copy
+
+    def apply(self, entries: list[CrateEntry], contents: bytes) -> None:
+        """Makes the edits, then gives every directory that they did not touch its own mode and time again."""
+        try:
+            write_crate(str(self.root), entries, memoryview(contents))
+        except OSError as error:
+            raise _refusal(error) from None
+        touched = {(self.root / entry["path"]).parent for entry in entries}
+        for directory, status in sorted(self._times.items(), reverse=True):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                if directory not in touched:
+                    os.utime(directory, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+                directory.chmod(stat.S_IMODE(status.st_mode))
+
+    def drop(self) -> None:
+        """Removes it. Idempotent."""
+        self._at_exit()
+
+    def _fill(self, root: Path) -> None:
+        pending = [(root, self.root)]
+        while pending:
+            source, target = pending.pop()
+            self._times[target] = source.stat()
+            with os.scandir(source) as found:
+                for entry in found:
+                    place = target / entry.name
+                    if entry.is_symlink():
+                        _copy_link(Path(entry.path), place)
+                    elif entry.is_dir():
+                        if entry.name not in _LEFT_OUT and not os.path.exists(f"{entry.path}/pyvenv.cfg"):
+                            place.mkdir(mode=0o700)
+                            pending += [(Path(entry.path), place)] if not self._link_objects(entry, place) else []
+                    elif entry.is_file():
+                        copy_file(entry.path, str(place))
+
+    @staticmethod
+    def _link_objects(entry: os.DirEntry[str], place: Path) -> bool:
+        """For git's store of objects: an empty one that names the real one. False for any other directory."""
+        if entry.name != "objects" or not os.path.exists(f"{entry.path}/../HEAD") or place.parent.name != ".git":
+            return False
+        (place / "info").mkdir()
+        (place / "pack").mkdir()
+        (place / "info" / "alternates").write_bytes(os.fsencode(os.path.realpath(entry.path)) + b"\n")
+        return True
+
+
+def copy_file(source: str, target: str) -> None:
+    """Bytes, mode and times; the blocks are shared where the file system does that. Raises `OSError`."""
+    with Path(source).open("rb") as reading, Path(target).open("xb") as writing:
+        if not _clone(reading.fileno(), writing.fileno()):
+            shutil.copyfileobj(reading, writing, 1 << 20)
+    shutil.copystat(source, target)
+
+
+def supports_reflinks(root: Path) -> bool:
+    """Whether a copy of this root would share its blocks; tried with an empty clone of a file of our own there."""
+    place = scratch_place(root)
+    return place is not None and os.stat(place).st_dev == os.stat(root).st_dev and _clones_in(place)
+
+
+def scratch_place(root: Path) -> str | None:
+    """Where copies go: the cache directory where blocks can be shared there, else the usual temporary directory."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    for place in (tempfile.gettempdir(), cache):
+        with contextlib.suppress(OSError):
+            if os.stat(place).st_dev == os.stat(root).st_dev and _clones_in(place):
+                return place
+    return tempfile.gettempdir()
+
+
+def _clones_in(place: str) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=place) as source, tempfile.TemporaryFile(dir=place) as target:
+            source.write(b"x" * 4096)
+            source.flush()
+            return _clone(source.fileno(), target.fileno())
+    except OSError:
+        return False
+
+
+def _clone(source: int, target: int) -> bool:
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _copy_link(source: Path, target: Path) -> None:
+    os.symlink(os.readlink(source), target)
+    status = source.lstat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+
+
+def _refusal(error: OSError) -> CannotIsolate:
+    place = f" ({error.filename})" if error.filename else ""
+    return CannotIsolate(
+        f"cannot make a private copy of the repository: {error.strerror}{place}",
+        hint="set TMPDIR to a directory with room that you may write",
+    )
+
+
+def _remove_tree(path: str) -> None:
+    """Also what children left without write permission, or are still writing while they are being killed."""
+
+    def open_up(_function: object, failed: str, _error: BaseException) -> None:
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(failed), 0o700)
+            if os.path.islink(failed) or not os.path.isdir(failed):
+                os.unlink(failed)
+            else:
+                os.chmod(failed, 0o700)
+                _remove_tree(failed)
+
+    if os.path.lexists(path):
+        shutil.rmtree(path, onerror=lambda function, failed, info: open_up(function, failed, info[1]))

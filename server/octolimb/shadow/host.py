@@ -1,0 +1,264 @@
+"""The host of a repository's shadows: settles once how isolated they can be, and gives each snapshot a `Shadow`.
+
+It writes nothing below the root. Under the overlay it writes nothing to any disk; a private copy lies in a temporary
+directory of mode 0700 until its shadow is left.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from octolimb.core.document import Document
+from octolimb.core.errors import CannotIsolate
+from octolimb.core.overlay import Entry
+from octolimb.core.paths import RelPath
+from octolimb.core.snapshot import Snapshot
+from octolimb.core.verdicts import Isolation
+from octolimb.shadow.copies import PrivateCopy, supports_reflinks
+from octolimb.shadow.environment import child_environment
+from octolimb.shadow.launcher import CHANNEL_FD, REPORT_FD, LaunchRequest
+from octolimb.shadow.launching import Launched, Launcher
+from octolimb.shadow.plan import own_directories, plan_view
+from octolimb.shadow.shadow import Order, Shadow
+from octolimb.shadow.view import CrateEntry, ViewRequest
+from octolimb.workspace.disk import DiskBase
+
+OPTIONAL_PARTS: Final = ("ipc", "network", "devices", "processes")
+"""What a shadow can be without, and is then only partly a sandbox."""
+_AREA_BYTES: Final = 1 << 30
+_LEAST_MEMORY_BYTES: Final = 16 << 30
+_PROBE_SECONDS: Final = 20.0
+_FORCING_VARIABLE: Final = "OCTOLIMB_ISOLATION"
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What was found at the first need. `missing` holds lines of `part: reason`; `refusal` says why no overlay."""
+
+    isolation: Isolation
+    missing: tuple[str, ...] = ()
+    refusal: str | None = None
+
+
+class ShadowHost:
+    """One per root; a context manager; safe to share between threads. Its launcher starts with the first need."""
+
+    def __init__(self, base: DiskBase, *, keep: Sequence[Path] = (), area_bytes: int = _AREA_BYTES) -> None:
+        """`keep`: further directories that children must be able to read.
+
+        `area_bytes` is the most that one child may write to the repository's shadow, and to each private directory.
+        """
+        self.root = base.root
+        self._keep = (*own_directories(), *keep)
+        self._area_bytes = area_bytes
+        self._launcher = Launcher()
+        self._lock = threading.Lock()
+        self._lock_stamps = threading.Lock()
+        self._probed: Probed | None = None
+        self._last_stamp = 0
+        self._shadows: weakref.WeakSet[Shadow] = weakref.WeakSet()
+        self._at_exit = weakref.finalize(self, self._launcher.close)
+
+    @property
+    def isolation(self) -> Isolation:
+        """What really holds around children here; probed once, with a child that does nothing."""
+        return self.probe().isolation
+
+    def project(self, snapshot: Snapshot) -> Shadow:
+        """Makes a snapshot of this root visible to commands. Raises `CannotIsolate`.
+
+        Under the overlay this costs nothing yet: each command mounts afresh, over the disk as it is then.
+        """
+        crate = Crate.of(snapshot.effective())
+        if self.isolation.files == "overlay":
+            shadow = Shadow(_OverlayProjection(self, crate))
+        else:
+            copy = PrivateCopy.of(self.root)
+            try:
+                copy.apply(crate.entries(self._take_stamps(len(crate.files))), b"".join(crate.contents))
+            except BaseException:
+                copy.drop()
+                raise
+            shadow = Shadow(_CopyProjection(self, copy))
+        self._shadows.add(shadow)
+        return shadow
+
+    def close(self) -> None:
+        """Kills every child and removes every copy. Idempotent; also done when the interpreter exits."""
+        for shadow in list(self._shadows):
+            shadow.close()
+        self._at_exit()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def probe(self) -> Probed:
+        """`isolation` with its reasons, for people who ask why."""
+        with self._lock:
+            if self._probed is None:
+                self._probed = self._try_out()
+            return self._probed
+
+    @property
+    def launcher_pid(self) -> int | None:
+        """The process id of the launcher while it runs."""
+        return self._launcher.pid
+
+    def _try_out(self) -> Probed:
+        forced = os.environ.get(_FORCING_VARIABLE)
+        if forced == "copy":
+            return self._fall_back(f"{_FORCING_VARIABLE}=copy asks for a private copy")
+        try:
+            order = Order(["true"], "", {}, (), time.monotonic() + _PROBE_SECONDS)
+            launched = self.launch_in_view(order, Crate.of({}), required=[])
+        except CannotIsolate as error:
+            return self._fall_back(error.message)
+        try:
+            launched.pump({}, order.deadline)
+        finally:
+            launched.close()
+        missing = launched.missing
+        without_network = not any(line.startswith("network") for line in missing)
+        isolation = Isolation("overlay", "partial" if missing else "full", without_network)
+        return Probed(isolation, missing)
+
+    def _fall_back(self, refusal: str) -> Probed:
+        files: Literal["reflink", "copy"] = "reflink" if supports_reflinks(self.root) else "copy"
+        return Probed(Isolation(files, "none", network=False), refusal=refusal)
+
+    # -- what the projections call -----------------------------------------------------------------------------
+
+    def launch_in_view(self, order: Order, crate: Crate, *, required: list[str]) -> Launched:
+        plan = plan_view(self.root, (*self._keep, *order.keep), area_bytes=self._area_bytes)
+        request = self._request(order, self.root, plan.home, "/tmp", plan.request)  # noqa: S108  The child's own.
+        request["mode"] = "overlay"
+        request["make"] = [plan.home]
+        request["required"] = required
+        request["entries"] = crate.entries(self._take_stamps(len(crate.files)))
+        return self._launcher.launch(request, crate.contents, stdin=order.stdin)
+
+    def launch_in_copy(self, order: Order, copy: PrivateCopy) -> Launched:
+        nothing: ViewRequest = {"root": "", "hide": [], "links": [], "keep": [], "area_bytes": 0}
+        request = self._request(order, copy.root, str(copy.home), str(copy.temporary), nothing)
+        return self._launcher.launch(request, [], stdin=order.stdin)
+
+    def held_parts(self) -> list[str]:
+        """The optional parts that held when probed: without them nothing runs from then on."""
+        missing = {line.partition(":")[0] for line in self.probe().missing}
+        return [part for part in OPTIONAL_PARTS if part not in missing]
+
+    def _request(self, order: Order, root: Path, home: str, temporary: str, view: ViewRequest) -> LaunchRequest:
+        if not order.command:
+            raise CannotIsolate("there is no command to run")
+        numbers = {"OCTOLIMB_REPORT_FD": str(REPORT_FD)}
+        if order.channel:
+            numbers["OCTOLIMB_CHANNEL_FD"] = str(CHANNEL_FD)
+        extra = {**order.env, **numbers}
+        return {
+            "mode": "copy",
+            "command": list(order.command),
+            "directory": str(root / order.cwd),
+            "environment": child_environment(os.environ, extra, home=home, temporary=temporary),
+            "make": [],
+            "deadline": order.deadline,
+            "file_bytes": max(self._area_bytes, 4 << 30),
+            "memory_bytes": max(_physical_memory_bytes(), _LEAST_MEMORY_BYTES),
+            "required": [],
+            "has_stdin": order.stdin is not None,
+            "has_channel": order.channel,
+            "view": view,
+            "entries": [],
+        }
+
+    def _take_stamps(self, number: int) -> int:
+        """The first of `number` whole seconds that no file on the disk has yet and no crate had before.
+
+        A `.pyc` file is taken for valid by its source's size and modification time in whole seconds.
+        """
+        with self._lock_stamps:
+            first = max(int(time.time()), self._last_stamp) + 1
+            self._last_stamp = first + number
+        return first
+
+
+@dataclass(frozen=True)
+class Crate:
+    """A snapshot's edits in the order in which they can be made on the disk that lies below."""
+
+    files: tuple[tuple[RelPath, Entry], ...]
+    contents: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, effective: dict[RelPath, Entry]) -> Crate:
+        documents = (entry for entry in effective.values() if isinstance(entry, Document))
+        return cls(tuple(effective.items()), tuple(document.data for document in documents))
+
+    def entries(self, first_stamp: int) -> list[CrateEntry]:
+        """The entries with their places in the joined contents, each with a modification time of its own."""
+        found: list[CrateEntry] = []
+        offset = 0
+        for number, (path, entry) in enumerate(self.files):
+            document = entry if isinstance(entry, Document) else None
+            length = len(document.data) if document else 0
+            found.append(
+                {
+                    "path": path,
+                    "kind": "gone" if document is None else "link" if document.link else "file",
+                    "mode": document.mode if document else 0,
+                    "offset": offset,
+                    "length": length,
+                    "stamp": first_stamp + number,
+                }
+            )
+            offset += length
+        return found
+
+
+class _OverlayProjection:
+    def __init__(self, host: ShadowHost, crate: Crate) -> None:
+        self._host = host
+        self._crate = crate
+        self._required = host.held_parts()
+
+    @property
+    def root(self) -> Path:
+        return self._host.root
+
+    def launch(self, order: Order) -> Launched:
+        return self._host.launch_in_view(order, self._crate, required=self._required)
+
+    def drop(self) -> None:
+        """The view went with each child."""
+
+
+class _CopyProjection:
+    def __init__(self, host: ShadowHost, copy: PrivateCopy) -> None:
+        self._host = host
+        self._copy = copy
+
+    @property
+    def root(self) -> Path:
+        return self._copy.root
+
+    def launch(self, order: Order) -> Launched:
+        return self._host.launch_in_copy(order, self._copy)
+
+    def drop(self) -> None:
+        self._copy.drop()
+
+
+def _physical_memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

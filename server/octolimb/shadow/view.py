@@ -1,0 +1,273 @@
+"""Builds what a child sees: the shadow at the root's own path, little else writable, and nothing private to find.
+
+It runs in the launcher's child, in a mount namespace of its own, and imports the standard library only. What to hide
+and what to keep was decided outside (see `plan`); here it is only done. No file of the real machine is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypedDict
+
+from octolimb.shadow import kernel
+
+_STAGE: Final = "/tmp/.octolimb-stage"  # noqa: S108  It lies in the child's own /tmp.
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  It lies in the child's own /dev.
+_PLAIN_DEVICES: Final = ("null", "zero", "full", "random", "urandom", "tty")
+_COVERED_IN_PROC: Final = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi")
+_MOST_PROCESSES: Final = 4096
+_UNMAPPED_OWNER: Final = (errno.EOVERFLOW, errno.EINVAL)
+
+
+class Hidden(TypedDict):
+    path: str
+    mode: int
+
+
+class ViewRequest(TypedDict):
+    """`hide`, `links` and `keep` lie in an order in which each can be done after those before it."""
+
+    root: str
+    hide: list[Hidden]
+    links: list[tuple[str, str]]
+    keep: list[str]
+    area_bytes: int
+    """The most that may be written to the shadow, and to each private directory."""
+
+
+class CrateEntry(TypedDict):
+    """`kind` is `file`, `link` or `gone`; the bytes lie at `offset` in the request's payload."""
+
+    path: str
+    kind: str
+    mode: int
+    offset: int
+    length: int
+    stamp: int
+
+
+class Parts:
+    """Runs the steps of the isolation that are optional one by one, and remembers which did not hold."""
+
+    def __init__(self) -> None:
+        self.missing: list[str] = []
+
+    def attempt(self, name: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except OSError as error:
+            self.missing.append(f"{name}: {error.strerror}")
+
+
+def enter_namespaces(parts: Parts) -> None:
+    """Leaves the machine's namespaces. The caller must have one thread. Raises `OSError` without mount or PID ones."""
+    uid, gid = os.geteuid(), os.getegid()
+    own_user = uid != 0
+    flags = kernel.CLONE_NEWNS | kernel.CLONE_NEWPID
+    kernel.unshare(flags | kernel.CLONE_NEWUSER if own_user else flags)
+    if own_user:
+        for name, line in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            Path(f"/proc/self/{name}").write_text(line, encoding="ascii")
+    parts.attempt("ipc", lambda: kernel.unshare(kernel.CLONE_NEWIPC))
+    parts.attempt("network", _cut_network)
+
+
+def build_view(request: ViewRequest, parts: Parts) -> None:
+    """Lays out the file system of the namespace. Raises `OSError` where the shadow itself cannot be mounted."""
+    root = request["root"]
+    kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+    # Descriptors see through what is mounted over their paths later.
+    root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    kept = [(path, os.open(path, os.O_PATH)) for path in request["keep"] if os.path.exists(path)]
+    volumes = _topmost_mounts_below(root)
+    kernel.make_read_only("/")
+    size = request["area_bytes"]
+    for hidden in request["hide"]:
+        _mount_private(hidden["path"], size, hidden["mode"])
+    parts.attempt("devices", lambda: _mount_devices(size))
+    for path, target in request["links"]:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if not os.path.lexists(path):
+            os.symlink(target, path)
+    for path, fd in kept:
+        _bind(fd, path)
+    os.makedirs(root, exist_ok=True)
+    _mount_shadow(root, root_fd, size)
+    for path, fd in volumes:
+        # A volume that the crate's base no longer has room for stays hidden, as it is to every overlay.
+        if os.path.lexists(path):
+            _bind(fd, path)
+    for fd in (root_fd, *(fd for _, fd in kept), *(fd for _, fd in volumes)):
+        os.close(fd)
+
+
+def write_crate(root: str, entries: list[CrateEntry], payload: memoryview) -> None:
+    """Makes the edits through the mount, so that the kernel itself keeps the overlay's books.
+
+    Each file gets the modification time that it was assigned: whole seconds, since that is what `.pyc` files record.
+    Raises `OSError`; its `filename` is the path that could not be made.
+    """
+    for entry in entries:
+        path = f"{root}/{entry['path']}"
+        content = payload[entry["offset"] : entry["offset"] + entry["length"]]
+        if entry["kind"] == "gone":
+            _remove(path)
+        elif entry["kind"] == "link":
+            _make_parents(path, root)
+            _remove(path)
+            os.symlink(bytes(content), os.fsencode(path))
+        else:
+            _make_parents(path, root)
+            _write_file(path, content, entry["mode"])
+            os.utime(path, (entry["stamp"], entry["stamp"]))
+
+
+def mount_proc(parts: Parts) -> None:
+    """A view of this PID namespace's processes only; to be called from inside it."""
+    parts.attempt("processes", _mount_proc)
+
+
+def _cut_network() -> None:
+    kernel.unshare(kernel.CLONE_NEWNET)
+    kernel.bring_loopback_up()
+
+
+def _mount_private(path: str, size: int, mode: int) -> None:
+    kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode={mode:o},size={size}")
+
+
+def _mount_shadow(root: str, root_fd: int, size: int) -> None:
+    """The overlay's own directories lie in a file system that no path leads to once the overlay is mounted."""
+    os.mkdir(_STAGE, 0o700)
+    kernel.mount("tmpfs", _STAGE, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode=700,size={size}")
+    low, upper, work = f"{_STAGE}/low", f"{_STAGE}/upper", f"{_STAGE}/work"
+    for directory in (low, upper, work):
+        os.mkdir(directory)
+    status = os.fstat(root_fd)
+    os.chmod(upper, stat.S_IMODE(status.st_mode))
+    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+        _own_like(upper, status)
+    kernel.mount(f"/proc/self/fd/{root_fd}", low, None, kernel.MS_BIND)
+    options = f"lowerdir={low},upperdir={upper},workdir={work},index=off,metacopy=off,xino=off"
+    options += ",redirect_dir=off" if os.geteuid() == 0 else ",userxattr"
+    kernel.mount("overlay", root, "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+    kernel.detach(_STAGE)
+    os.rmdir(_STAGE)
+
+
+def _own_like(path: str, status: os.stat_result) -> None:
+    try:
+        os.chown(path, status.st_uid, status.st_gid)
+    except OSError:
+        # In a user namespace other people's numbers cannot be given away: the copy's root is then our own.
+        return
+
+
+def _mount_devices(size: int) -> None:
+    """The harmless devices only: root may open a disk's device for writing whatever its mount says."""
+    found = [(name, os.open(f"/dev/{name}", os.O_PATH)) for name in _PLAIN_DEVICES if os.path.exists(f"/dev/{name}")]
+    kernel.mount("tmpfs", "/dev", "tmpfs", kernel.MS_NOSUID, f"mode=755,size={size}")
+    for name, fd in found:
+        _bind(fd, f"/dev/{name}")
+        os.close(fd)
+    os.mkdir(_SHARED_MEMORY)
+    os.chmod(_SHARED_MEMORY, 0o1777)  # noqa: S103  As it is everywhere; and private to the child.
+    os.mkdir("/dev/pts")
+    options = "newinstance,ptmxmode=0666,mode=620"
+    kernel.mount("devpts", "/dev/pts", "devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC, options)
+    os.symlink("pts/ptmx", "/dev/ptmx")
+    os.symlink("/proc/self/fd", "/dev/fd")
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        os.symlink(f"/proc/self/fd/{number}", f"/dev/{name}")
+
+
+def _mount_proc() -> None:
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    if kernel.has_pid_limit_per_namespace():
+        Path("/proc/sys/kernel/pid_max").write_text(str(_MOST_PROCESSES), encoding="ascii")
+    for name in _COVERED_IN_PROC:
+        path = f"/proc/{name}"
+        if os.path.exists(path):
+            kernel.mount(path, path, None, kernel.MS_BIND | kernel.MS_REC)
+            kernel.make_read_only(path)
+
+
+def _topmost_mounts_below(root: str) -> list[tuple[str, int]]:
+    """What is mounted below the root, which an overlay over the root shows as empty directories."""
+    found: list[tuple[str, int]] = []
+    for path in sorted({path for path, _ in kernel.mount_points() if path.startswith(root + "/")}):
+        if not any(path.startswith(above + "/") for above, _ in found):
+            found.append((path, os.open(path, os.O_PATH)))
+    return found
+
+
+def _bind(fd: int, path: str) -> None:
+    """Makes what the descriptor names appear at `path` too, with the mount flags that it has, read-only included."""
+    if stat.S_ISDIR(os.fstat(fd).st_mode):
+        os.makedirs(path, exist_ok=True)
+    elif not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    kernel.mount(f"/proc/self/fd/{fd}", path, None, kernel.MS_BIND | kernel.MS_REC)
+
+
+def _make_parents(path: str, root: str) -> None:
+    parent = os.path.dirname(path)
+    if os.path.isdir(parent):
+        return
+    _make_parents(parent, root)
+    if parent != root:
+        os.mkdir(parent, 0o755)
+
+
+def _write_file(path: str, content: memoryview, mode: int) -> None:
+    """Keeps the owner of a file that is there; without that right, or where there is none, it is a new file."""
+    try:
+        kind = os.lstat(path).st_mode
+    except FileNotFoundError:
+        kind = 0
+    if kind and not stat.S_ISREG(kind):
+        _remove(path)
+        kind = 0
+    if kind:
+        try:
+            _fill(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, content, mode)
+        except PermissionError:
+            _remove(path)
+        except OSError as error:
+            # Copying up a file of an owner that the user namespace does not know fails so.
+            if error.errno not in _UNMAPPED_OWNER:
+                raise
+            _remove(path)
+        else:
+            return
+    _fill(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, content, mode)
+
+
+def _fill(path: str, flags: int, content: memoryview, mode: int) -> None:
+    try:
+        fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        try:
+            while content:
+                content = content[os.write(fd, content) :]
+            os.fchmod(fd, mode)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        error.filename = path
+        raise
+
+
+def _remove(path: str) -> None:
+    try:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return

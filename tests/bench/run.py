@@ -1,0 +1,35 @@
+"""Every claim about speed, measured as a ratio in one run against what a person would do instead.
+
+usage: run.py [NAME ...] [--rounds N]        with no NAME, all of them
+
+The machines that this runs on are noisy: the alternatives take turns within one run, and medians are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import bench_search
+import bench_sense
+import bench_shadow
+
+BENCHES = {"shadow": bench_shadow.run, "sense": bench_sense.run, "search": bench_search.run}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which to run")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each alternative takes its turn")
+    options = parser.parse_args()
+    for name in options.names or BENCHES:
+        print(f"\n== {name}", flush=True)
+        BENCHES[name](options.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
