@@ -103,15 +103,15 @@ $(SETUP): requirements-dev.lock pyproject.toml
 	[ -n "$$python" ] || { echo 'octolimb: needs Python 3.11 or newer with venv (apt-get install python3 python3-venv)' >&2; exit 1; }; \
 	echo "== setup: .venv with $$("$$python" --version)"; \
 	"$$python" -m venv --clear .venv
-	@.venv/bin/pip --disable-pip-version-check install --quiet --require-hashes --requirement requirements-dev.lock
-	@.venv/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@.venv/bin/pip --disable-pip-version-check install --quiet --quiet --require-hashes --requirement requirements-dev.lock
+	@.venv/bin/pip --disable-pip-version-check install --quiet --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Not `npm ci`: it refuses the lock where a registry does not carry the other platforms' optional builds. The lock and
 # its hashes hold all the same, and `--no-save` leaves it alone.
 $(CLIENT): package.json package-lock.json .npmrc
 	@echo '== setup: node_modules'
-	@npm install --no-save --ignore-scripts --no-progress --loglevel=error
+	@npm install --no-save --ignore-scripts --no-progress --loglevel=error > /dev/null
 	@touch $@
 
 $(BUNDLE): $(CLIENT) $(wildcard client/src/*.ts)

@@ -88,7 +88,7 @@ export class Connection implements vscode.Disposable {
 
   private makeClient(settings: Settings, serverPython: string): LanguageClient {
     const { command, args } = serverCommand(serverPython);
-    return new LanguageClient(
+    return new QuietClient(
       'octolimb',
       'Octolimb',
       { command, args: [...args], options: { cwd: this.directory } },
@@ -124,6 +124,13 @@ export class Connection implements vscode.Disposable {
     if (choice === 'Open Settings') {
       await vscode.commands.executeCommand('workbench.action.openSettings', 'octolimb.serverPython');
     }
+  }
+}
+
+/** Logs its failures: `fail` tells a person of them once, with a way out, and two boxes for one fault help nobody. */
+class QuietClient extends LanguageClient {
+  override error(message: string, details?: unknown): void {
+    super.error(message, details, false);
   }
 }
 

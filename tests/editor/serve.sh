@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # serve.sh TOOLS VSIX DIRECTORY PORT: runs a real VS Code for the browser on loopback, in the foreground, with the
-# extension in it and all its state under DIRECTORY. The server of the extension is the one of this checkout, unless OCTOLIMB_SERVER_PYTHON says otherwise.
+# extension in it and all its state under DIRECTORY. The language server is this checkout's, unless
+# OCTOLIMB_SERVER_PYTHON names another interpreter.
 set -euo pipefail
 TOOLS=$1 VSIX=$2 STATE=$3 PORT=$4
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)

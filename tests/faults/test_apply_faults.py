@@ -8,7 +8,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -145,14 +145,16 @@ class Trial:
 
 
 @pytest.fixture
-def trial(root: Path, state: Path, tmp_path: Path, mixed: ChangeSet, allow: Decide, tree_of: Scan) -> Trial:
+def trial(root: Path, tmp_path: Path, mixed: ChangeSet, allow: Decide, tree_of: Scan) -> Trial:
     """What an apply that nothing disturbs makes of a copy tells what the disturbed ones must come to."""
     pristine, copy = tmp_path / "pristine", tmp_path / "copy"
     for place in (pristine, copy):
         shutil.copytree(root, place, symlinks=True)
     counted = FaultyFiles(0, die)
     apply(copy, mixed, allow(mixed), state=tmp_path / "other-state", files=counted)
-    return Trial(root, state, mixed, allow(mixed), tree_of, pristine, tree_of(root), tree_of(copy), counted.count)
+    return Trial(
+        root, tmp_path / "state", mixed, allow(mixed), tree_of, pristine, tree_of(root), tree_of(copy), counted.count
+    )
 
 
 def test_the_undisturbed_apply_does_it_all(trial: Trial) -> None:
@@ -168,7 +170,7 @@ def test_killed_at_every_operation(late: bool, trial: Trial) -> None:
     seen: set[str] = set()
     for number in range(1, trial.total + 1):
         faulty = FaultyFiles(number, die, late=late)
-        assert run_in_child(lambda files=faulty: trial.apply(files)) == -signal.SIGKILL
+        assert run_in_child(partial(trial.apply, faulty)) == -signal.SIGKILL
         outcome = trial.recover()
         found = trial.found
         assert found in (trial.old, trial.new), f"operation {number}: {outcome}"
@@ -181,9 +183,9 @@ def test_killed_at_every_operation(late: bool, trial: Trial) -> None:
 
 def test_killed_again_and_again_while_it_recovers(trial: Trial) -> None:
     for number in range(1, trial.total + 1, 4):
-        run_in_child(lambda files=FaultyFiles(number, die, late=True): trial.apply(files))
+        run_in_child(partial(trial.apply, FaultyFiles(number, die, late=True)))
         for again in range(1, 200):
-            if run_in_child(lambda files=FaultyFiles(again, die, late=True): trial.recover(files)) == 0:
+            if run_in_child(partial(trial.recover, FaultyFiles(again, die, late=True))) == 0:
                 break
         assert trial.found in (trial.old, trial.new), f"operation {number}"
         if trial.found == trial.new:
@@ -244,7 +246,7 @@ def test_an_interrupt_undoes_or_comes_too_late(trial: Trial) -> None:
 def test_recovery_leaves_what_somebody_has_written_since(trial: Trial) -> None:
     app = trial.root / "src/app.py"
     for number in range(1, trial.total + 1):
-        run_in_child(lambda files=FaultyFiles(number, die, late=True): trial.apply(files))
+        run_in_child(partial(trial.apply, FaultyFiles(number, die, late=True)))
         if app.read_bytes().endswith(b"3"):
             break
         trial.recover()

@@ -15,12 +15,7 @@ from typing import Any
 import pytest
 
 PATIENCE = 30.0  # Seconds after which a silent server counts as hung; nothing waits that long when it works.
-SERVE = (
-    sys.executable,
-    "-P",
-    "-c",
-    "import sys;from octolimb.lsp.server import serve;from octolimb.core.errors import *\ntry: serve(None, tcp=sys.argv[2] if len(sys.argv)>1 else None, schemas='ab'*32)\nexcept BadInput as e: print(e, file=sys.stderr); sys.exit(2)",
-)
+SERVE = (sys.executable, "-P", "-m", "octolimb", "serve")
 
 
 def frame(message: object) -> bytes:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
-from pydantic import BaseModel
 from rich.console import Console
 
 from octolimb.core.errors import ApplyFailed, BadInput, CannotIsolate, CannotSense, OctolimbError, Stale
 from octolimb.documents.failures import error_document
+from octolimb.documents.models import Document
 
 _MARKERS = (".intent", "pyproject.toml", ".git")
 
@@ -52,9 +52,9 @@ class Invocation:
         here = Path.cwd()
         return next((above for above in (here, *here.parents) if any((above / m).exists() for m in _MARKERS)), here)
 
-    def answer(self, document: BaseModel) -> None:
+    def answer(self, document: Document) -> None:
         """Prints a document as the one JSON value on standard output."""
-        self.answer_json(document.model_dump(mode="json", by_alias=True))
+        self.answer_json(document.as_json())
 
     def answer_json(self, value: object) -> None:
         sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -9,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from octolimb import __version__
@@ -49,35 +49,36 @@ def global_options(
     context.obj = make_invocation(root, python, json=json)
 
 
-def _register() -> None:
-    # Each command's module imports only what that command needs, and is itself small.
-    from octolimb.cli import doctor, fix, guard, schema, sense, serve, trust
+_COMMANDS = ("sense", "fix", "guard", "trust", "schema", "doctor", "serve")
 
-    app.command("sense")(sense.command)
-    app.command("fix")(fix.command)
-    app.add_typer(guard.app, name="guard")
-    app.command("trust")(trust.command)
-    app.command("schema")(schema.command)
-    app.command("doctor")(doctor.command)
-    app.command("serve")(serve.command)
+
+def _register(arguments: Sequence[str]) -> None:
+    """Makes the commands known; only the one that the arguments name, where they do: each takes a while to import."""
+    named = arguments[:1] if arguments[:1] and arguments[0] in _COMMANDS else _COMMANDS
+    for name in named:
+        module = importlib.import_module(f"octolimb.cli.{name}")
+        if name == "guard":
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(module.command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and ends the process. Ctrl-C ends it with 130 after everything that it started is gone."""
-    given = _global_options_first(list(sys.argv[1:] if arguments is None else arguments))
-    wants_json = "--json" in given
+    front, rest = _global_options_first(sys.argv[1:] if arguments is None else arguments)
+    wants_json = "--json" in front
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        _register()
-        result = app(given, standalone_mode=False, prog_name="octolimb")
-    except click.exceptions.Abort:
+        _register(rest)
+        result = app([*front, *rest], standalone_mode=False, prog_name="octolimb")
+    except (KeyboardInterrupt, typer.Abort):
         _interrupted()
-    except KeyboardInterrupt:
-        _interrupted()
-    except click.UsageError as error:
-        _usage(error, wants_json=wants_json)
-    except click.ClickException as error:
-        _usage(click.UsageError(error.format_message()), wants_json=wants_json)
+    except typer.TyperException as error:
+        message = error.format_message().rstrip(".").replace("Value error, ", "")
+        if not message:  # Called without a command: the help was printed.
+            sys.exit(Exit.USAGE)
+        refused = BadInput(message, hint="see octolimb --help")
+        make_invocation(None, None, json=wants_json).fail(refused)
     except OctolimbError as error:
         make_invocation(None, None, json=wants_json).fail(error)
     except BrokenPipeError:
@@ -87,8 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(result if isinstance(result, int) else Exit.OK)
 
 
-def _global_options_first(arguments: list[str]) -> list[str]:
-    """The same arguments with `--json`, `--root` and `--python` in front, so that they may stand anywhere."""
+def _global_options_first(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """`--json`, `--root` and `--python` with their values, which may stand anywhere; and the other arguments."""
     front: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
@@ -103,13 +104,7 @@ def _global_options_first(arguments: list[str]) -> list[str]:
             front.append(word)
         else:
             rest.append(word)
-    return front + rest
-
-
-def _usage(error: click.UsageError, *, wants_json: bool) -> None:
-    command = error.ctx.command_path if error.ctx else "octolimb"
-    refused = BadInput(error.format_message().rstrip("."), hint=f"see {command} --help")
-    make_invocation(None, None, json=wants_json).fail(refused)
+    return front, rest
 
 
 def _as_interrupt(signum: int, frame: object) -> None:

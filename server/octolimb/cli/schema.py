@@ -19,7 +19,7 @@ def command(
     """Print the JSON Schema of every document that crosses our doors."""
     invocation = invocation_of(context)
     with invocation.failures():
-        value = SchemasDocument(schemas=all_schemas()).model_dump(mode="json", by_alias=True) if name is None else schema_of(name)
+        value = SchemasDocument(schemas=all_schemas()).as_json() if name is None else schema_of(name)
     if invocation.json:
         invocation.answer_json(value)
     else:

@@ -49,7 +49,7 @@ def verdict_line(verdict: Verdict) -> Text:
     word, style = ("green", "bold green") if verdict.green else ("pain", "bold red")
     if not verdict.green and not verdict.pains and not verdict.complete:
         word = "not sensed in full"
-    if verdict.regressed:
+    if verdict.regressed and any(not finding.new for finding in verdict.findings):
         word += ", worse than before"
     return Text.assemble((word, style), f"  {ran}  ({verdict.level}; {holds}; {verdict.ms / 1000:.1f} s)")
 

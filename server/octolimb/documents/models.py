@@ -7,10 +7,24 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
     """What we send. Readers ignore keys that they do not know, so adding one is no change of version."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    def as_json(self) -> dict[str, object]:
+        """The document as JSON values; an optional key without a value is absent, not null."""
+        return {
+            field.alias or name: _as_json(value)
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) is not None or field.is_required()
+        }
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Document):
+        return value.as_json()
+    return [_as_json(item) for item in value] if isinstance(value, list) else value
 
 
 class _Request(BaseModel):
@@ -19,14 +33,14 @@ class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class ErrorBody(_Document):
+class ErrorBody(Document):
     code: str = Field(description="A stable name for programs, such as `bad-path` or `cannot-sense`.")
     message: str = Field(description="One line: what happened, and where.")
     hint: str | None = Field(None, description="One line: what to do next.")
     path: str | None = Field(None, description="The path that it is about, as it was given.")
 
 
-class ErrorDocument(_Document):
+class ErrorDocument(Document):
     schema_: Literal["octolimb/error/1"] = Field("octolimb/error/1", alias="schema")
     error: ErrorBody
 
@@ -39,17 +53,17 @@ class Crate(_Request):
     renames: dict[str, str] = Field({}, description="Old relative path to new; directories move whole.")
 
 
-class Place(_Document):
+class Place(Document):
     line: Annotated[int, Field(ge=0, description="Zero-based.")]
     character: Annotated[int, Field(ge=0, description="Zero-based column in UTF-16 code units.")]
 
 
-class Range(_Document):
+class Range(Document):
     start: Place
     end: Place
 
 
-class FindingDocument(_Document):
+class FindingDocument(Document):
     path: str
     range: Range
     severity: Literal["error", "warning", "information", "hint"]
@@ -61,20 +75,20 @@ class FindingDocument(_Document):
     detail: str | None = Field(None, description="The long form, such as a traceback.")
 
 
-class SensorDocument(_Document):
+class SensorDocument(Document):
     name: str
     status: Literal["ran", "skipped", "crashed"]
     ms: float
     why: str | None = None
 
 
-class IsolationDocument(_Document):
+class IsolationDocument(Document):
     files: Literal["overlay", "reflink", "copy"]
     sandbox: Literal["full", "partial", "none"]
     network: bool = Field(description="True where the children were cut off from the network.")
 
 
-class TestsDocument(_Document):
+class TestsDocument(Document):
     mode: Literal["impacted", "full", "none"]
     selected: int
     passed: int
@@ -84,7 +98,7 @@ class TestsDocument(_Document):
     failures: list[str] = Field(description="pytest node ids.")
 
 
-class VerdictDocument(_Document):
+class VerdictDocument(Document):
     schema_: Literal["octolimb/verdict/1"] = Field("octolimb/verdict/1", alias="schema")
     root: str
     generation: int
@@ -99,7 +113,7 @@ class VerdictDocument(_Document):
     ms: float
 
 
-class ReasonDocument(_Document):
+class ReasonDocument(Document):
     policy: str
     path: str | None
     range: Range | None = None
@@ -107,21 +121,21 @@ class ReasonDocument(_Document):
     fix: str | None = None
 
 
-class DecisionDocument(_Document):
+class DecisionDocument(Document):
     schema_: Literal["octolimb/decision/1"] = Field("octolimb/decision/1", alias="schema")
     decision: Literal["allow", "ask", "deny"]
     reasons: list[ReasonDocument]
     policies: str = Field(description="SHA-256 of the policy set that judged.")
 
 
-class HunkDocument(_Document):
+class HunkDocument(Document):
     id: str
     path: str
     range: Range = Field(description="In the file before the change.")
     needs: list[str] = Field(description="Hunks without which this one is of no use.")
 
 
-class ProposalDocument(_Document):
+class ProposalDocument(Document):
     id: str
     rank: int = Field(description="1 is the best.")
     files: list[str]
@@ -136,7 +150,7 @@ class ProposalDocument(_Document):
     receipt: str
 
 
-class FixDocument(_Document):
+class FixDocument(Document):
     schema_: Literal["octolimb/fix/1"] = Field("octolimb/fix/1", alias="schema")
     status: Literal["proposed", "applied", "none", "denied", "ask", "stale"]
     proposals: list[ProposalDocument]
@@ -148,13 +162,13 @@ class FixDocument(_Document):
     searched: float = Field(0.0, description="Seconds spent trying them.")
 
 
-class CapabilityDocument(_Document):
+class CapabilityDocument(Document):
     name: str
     holds: bool
     advice: str = Field(description="What it means, and where it does not hold, how to get it.")
 
 
-class DoctorDocument(_Document):
+class DoctorDocument(Document):
     schema_: Literal["octolimb/doctor/1"] = Field("octolimb/doctor/1", alias="schema")
     version: str
     root: str
@@ -165,12 +179,12 @@ class DoctorDocument(_Document):
     ready: bool = Field(description="Everything that sensing needs is there.")
 
 
-class TrustDocument(_Document):
+class TrustDocument(Document):
     schema_: Literal["octolimb/trust/1"] = Field("octolimb/trust/1", alias="schema")
     root: str
     trusted: bool
 
 
-class SchemasDocument(_Document):
+class SchemasDocument(Document):
     schema_: Literal["octolimb/schemas/1"] = Field("octolimb/schemas/1", alias="schema")
     schemas: dict[str, dict[str, object]] = Field(description="Document name to its JSON Schema.")

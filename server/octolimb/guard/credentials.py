@@ -61,6 +61,8 @@ _NAMES_ONE: Final = re.compile(
 )
 """How a name ends that says where or which a secret is, and not what: `access_key_id`, `token_url`."""
 
+_PATH: Final = re.compile(r"(?:~|\.{1,2})?/[\w.-]+/[\w./-]*")
+
 _REFERENCE: Final = re.compile(r"[${%<]\w*[\w(]|\{\{|\}\}|^\w+\(|^(?:https?|file|arn|vault|op|ref|env):", re.IGNORECASE)
 """A value that is filled in from elsewhere, or that names a place and not a secret."""
 
@@ -104,7 +106,12 @@ def _is_likely(match: re.Match[str]) -> bool:
 
 def _is_mixed(value: str) -> bool:
     """Letters with digits or signs; an identifier, a dotted or hyphened name, a path or a version is none."""
-    if len(value) < 6 or re.fullmatch(r"[A-Za-z_.:/\\-]+\d{0,2}", value) or re.fullmatch(r"[\d.,:_-]+", value):
+    if (
+        len(value) < 6
+        or _PATH.fullmatch(value)
+        or re.fullmatch(r"[A-Za-z_.:/\\-]+\d{0,2}", value)
+        or re.fullmatch(r"[\d.,:_-]+", value)
+    ):
         return False
     signs = sum(not character.isalnum() for character in value)
     digits = sum(character.isdigit() for character in value)

@@ -99,7 +99,7 @@ def _judge_person(change_set: ChangeSet) -> Iterator[Ruling]:
         old, new = parse_python(change.before), parse_python(change.after)
         if old is None:
             continue
-        if change.after is not None and new is None:
+        if change.after is not None and is_python(change.after) and new is None:
             yield _ruling("ask", change, "its tests can no longer be read: it does not parse", "mend the syntax")
             continue
         here = {test.name: test for test in tests_in(new)} if _holds_tests(change.path) else {}

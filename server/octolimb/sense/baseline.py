@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,6 +17,8 @@ from octolimb.core.verdicts import Finding
 from octolimb.sense.sources import text_of
 
 _Key = tuple[str, str, str, str]
+# Python and the tools put the numbers of other lines into messages; those move without the mistake being another one.
+_LINE_NUMBER: Final = re.compile(r"\b(lines?) \d+")
 # Above this many pairs of lines a full diff may take seconds; what then moves is left to the count of equals.
 _MOST_LINE_PAIRS: Final = 25_000_000
 
@@ -86,4 +89,4 @@ def line_map(old: str | None, new: str | None) -> Callable[[int], int | None]:
 
 
 def _key(finding: Finding, path: RelPath) -> _Key:
-    return (path, finding.source, finding.code, finding.message)
+    return (path, finding.source, finding.code, _LINE_NUMBER.sub(r"\1 #", finding.message))

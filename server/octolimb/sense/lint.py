@@ -7,7 +7,6 @@ the root ignores them for all files: an undefined name is a test failure that no
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +20,7 @@ from octolimb.core.paths import RelPath
 from octolimb.core.positions import Span
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding, Severity
-from octolimb.sense.sources import Places, start_of_file, text_of
+from octolimb.sense.sources import Places, read_settings, start_of_file, table_in, text_of
 from octolimb.sense.tools import path_within, reason_of, run_bundled
 from octolimb.shadow.shadow import Shadow
 
@@ -210,24 +209,15 @@ def _ignores_undefined_names(snapshot: Snapshot) -> bool:
     not looked at: an undefined name too many is the safer mistake.
     """
     for name in _CONFIGURATIONS:
-        text = text_of(snapshot, RelPath(name))
-        if text is None:
+        if snapshot.kind(name) is None:
             continue
-        try:
-            settings: Any = tomllib.loads(text)
-        except tomllib.TOMLDecodeError:
-            return False
+        settings = read_settings(snapshot, name)
         if name == "pyproject.toml":
-            settings = _table(_table(settings, "tool"), "ruff")
-        tables = (settings, _table(settings, "lint"))
+            settings = table_in(settings, "tool", "ruff")
+        tables = (settings, table_in(settings, "lint"))
         ignored = [rule for table in tables for key in ("ignore", "extend-ignore") for rule in _list(table, key)]
         return any(rule == "ALL" or (rule and "F821".startswith(rule)) for rule in ignored)
     return False
-
-
-def _table(settings: Any, key: str) -> dict[str, Any]:
-    table = settings.get(key) if isinstance(settings, dict) else None
-    return table if isinstance(table, dict) else {}
 
 
 def _list(table: dict[str, Any], key: str) -> list[str]:

@@ -6,6 +6,7 @@ may run (the caller does, by the interpreter that it passes) or writes anything.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,11 +21,13 @@ from octolimb.core.verdicts import Finding, SensorRun, SensorStatus, TestMode, V
 from octolimb.sense import lint, syntax, types
 from octolimb.sense.baseline import mark_new, renames_between
 from octolimb.sense.judgement import Evidence, is_complete, is_green, is_regressed, summarize
+from octolimb.sense.memory import BaselineMemory
 from octolimb.sense.sources import is_within
 from octolimb.sense.testing import Attempt, Attempts, Tested, TestPlan, attempt_run, conclude, needed_before, plan_tests
 from octolimb.sense.tests.values import TestSelection
 from octolimb.shadow.host import ShadowHost
 from octolimb.shadow.interpreter import Interpreter
+from octolimb.shadow.shadow import Shadow
 
 SENSORS: Final = ("syntax", "lint", "types", "tests")
 ALL_SENSORS: Final = frozenset(SENSORS)
@@ -72,19 +75,30 @@ def _silent(_: str) -> None:
     return None
 
 
-def sense(host: ShadowHost, request: SenseRequest, *, progress: Callable[[str], None] = _silent) -> Verdict:
+def sense(
+    host: ShadowHost,
+    request: SenseRequest,
+    *,
+    progress: Callable[[str], None] = _silent,
+    memory: BaselineMemory | None = None,
+) -> Verdict:
     """The verdict on `request.snapshot`; `host` must be of the same root.
 
-    `progress` is told in words what goes on, in the caller's thread. A sensor that fails is data in the verdict. When
-    the wait is interrupted the exception passes at once; the children end when the caller closes `host`. Raises
-    `ValueError` for a sensor that does not exist, and `BadInput` where the root itself cannot be read.
+    `progress` is told in words what goes on, in the caller's thread. With a `memory` of the same baseline, only what was
+    not sensed of it before is sensed; see there how long it holds. A sensor that fails is data in the verdict. When the
+    wait is interrupted the exception passes at once; the children end when the caller closes `host`.
+
+    Raises `ValueError` for a sensor that does not exist and a memory of another baseline, and `BadInput` where the root
+    itself cannot be read.
     """
     if unknown := request.sensors - ALL_SENSORS:
         raise ValueError(f"no such sensor: {', '.join(sorted(unknown))}")
+    if memory is not None and memory.baseline != request.baseline:
+        raise ValueError("the memory is of another baseline")
     # Two threads: they mostly wait for children, and the tests' two runs overlap with the static sensors.
     pool = ThreadPoolExecutor(2, thread_name_prefix="octolimb-sense")
     try:
-        return _Sensing(host, request, pool, progress).verdict()
+        return _Sensing(host, request, pool, progress, memory).verdict()
     finally:
         # Not waiting: after an interrupt the children only end when the caller closes the host.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -94,7 +108,12 @@ class _Sensing:
     """One call of `sense`. Work goes to the pool in the order in which it is needed; only `verdict` waits for it."""
 
     def __init__(
-        self, host: ShadowHost, request: SenseRequest, pool: ThreadPoolExecutor, progress: Callable[[str], None]
+        self,
+        host: ShadowHost,
+        request: SenseRequest,
+        pool: ThreadPoolExecutor,
+        progress: Callable[[str], None],
+        memory: BaselineMemory | None,
     ) -> None:
         self._host = host
         self._request = request
@@ -108,8 +127,16 @@ class _Sensing:
             baseline = request.snapshot
         self._baseline = baseline
         self._changed = baseline is not None and baseline is not request.snapshot
+        self._memory = memory or BaselineMemory(request.baseline or request.snapshot)
+        self._shadows = _SharedShadows(host)
 
     def verdict(self) -> Verdict:
+        try:
+            return self._verdict()
+        finally:
+            self._shadows.close()
+
+    def _verdict(self) -> Verdict:
         request = self._request
         self._progress(f"sensing {', '.join(name for name in SENSORS if name in request.requested) or 'nothing'}")
         statics = [name for name in _STATIC if name in request.requested]
@@ -156,31 +183,39 @@ class _Sensing:
     def _sense_static(self, name: str, snapshot: Snapshot) -> _Sensed:
         started = time.monotonic()
         why = None
-        findings: list[Finding] = []
+        findings: tuple[Finding, ...] = ()
         status: SensorStatus = "ran"
         try:
-            findings = self._findings(name, snapshot)
+            findings = self._recalled(name, snapshot)
             if name == "types" and self._request.interpreter is None:
                 why = _NO_INTERPRETER
         except (CannotSense, CannotIsolate) as error:
             status, why = "crashed", f"{error.message}; {error.hint}" if error.hint else error.message
-        return _Sensed(SensorRun(name, status, (time.monotonic() - started) * 1000, why), tuple(findings))
+        return _Sensed(SensorRun(name, status, (time.monotonic() - started) * 1000, why), findings)
 
-    def _findings(self, name: str, snapshot: Snapshot) -> list[Finding]:
+    def _recalled(self, name: str, snapshot: Snapshot) -> tuple[Finding, ...]:
+        """The findings, for the baseline from memory if it has them."""
         paths = self._paths_in(snapshot)
+        if snapshot is self._request.snapshot:
+            return tuple(self._findings(name, snapshot, paths))
+        known = self._memory.findings(name, paths)
+        if known is None:
+            known = tuple(self._findings(name, snapshot, paths))
+            self._memory.keep_findings(name, paths, known)
+        return known
+
+    def _findings(self, name: str, snapshot: Snapshot, paths: tuple[RelPath, ...]) -> list[Finding]:
         if name == "syntax":
             opinion: syntax.SecondOpinion = lambda doubtful: self._newer_syntax(snapshot, doubtful)  # noqa: E731
             return syntax.check_syntax(snapshot, paths, second_opinion=opinion)
-        with self._host.project(snapshot) as shadow:
-            if name == "lint":
-                return lint.check_lint(shadow, snapshot, paths, deadline=self._remaining())
-            interpreter = self._request.interpreter
-            return types.check_types(shadow, snapshot, interpreter, paths, deadline=self._remaining())
+        shadow = self._shadows.of(snapshot)
+        if name == "lint":
+            return lint.check_lint(shadow, snapshot, paths, deadline=self._remaining())
+        return types.check_types(shadow, snapshot, self._request.interpreter, paths, deadline=self._remaining())
 
     def _newer_syntax(self, snapshot: Snapshot, doubtful: Sequence[RelPath]) -> frozenset[RelPath]:
         try:
-            with self._host.project(snapshot) as shadow:
-                return lint.newer_syntax(shadow, doubtful, deadline=self._remaining())
+            return lint.newer_syntax(self._shadows.of(snapshot), doubtful, deadline=self._remaining())
         except (CannotSense, CannotIsolate):
             # Without a second opinion the first one stands.
             return frozenset()
@@ -224,8 +259,16 @@ class _Sensing:
     def _attempt(self, snapshot: Snapshot, selection: TestSelection, *, collect_only: bool = False) -> Attempt:
         interpreter = self._request.interpreter
         assert interpreter is not None
+        known = self._memory.collected(selection) if collect_only else None
+        if known is not None:
+            return Attempt(known)
         deadline = self._remaining()
-        return attempt_run(self._host, snapshot, interpreter, selection, deadline=deadline, collect_only=collect_only)
+        attempt = attempt_run(
+            self._host, snapshot, interpreter, selection, deadline=deadline, collect_only=collect_only
+        )
+        if collect_only and attempt.crashed is None:
+            self._memory.keep_collected(selection, attempt.run)
+        return attempt
 
     def _conclude_tests(self, plan: TestPlan, testing: Future[Attempt], collecting: Future[Attempt] | None) -> Tested:
         snapshot, baseline = self._request.snapshot, self._baseline
@@ -233,11 +276,12 @@ class _Sensing:
         collected, before = Attempt(), Attempt()
         if collecting is not None and baseline is not None:
             collected = collecting.result()
-            needed = needed_before(plan, snapshot, baseline, after.run, collected.run)
+            needed = needed_before(plan, snapshot, self._memory, after.run, collected.run)
             if needed.ids:
                 self._progress(f"running {len(needed.ids)} tests in the baseline")
                 before = self._pool.submit(self._attempt, baseline, needed).result()
-        return conclude(plan, snapshot, baseline, Attempts(after, collected, before))
+                self._memory.keep_results(before.run)
+        return conclude(plan, snapshot, baseline, Attempts(after, collected, before, self._memory.results))
 
     # -- both --------------------------------------------------------------------------------------------------
 
@@ -261,6 +305,33 @@ class _Sensing:
     def _remaining(self) -> float:
         """Seconds that are left of the whole; a little above zero where none are."""
         return max(0.001, self._started + self._request.deadline - time.monotonic())
+
+
+class _SharedShadows:
+    """One shadow for all static sensors of a snapshot: where a shadow is a copy, making it is what costs.
+
+    They only read, so that none sees another's traces; tests do write and get shadows of their own.
+    """
+
+    def __init__(self, host: ShadowHost) -> None:
+        self._host = host
+        self._lock = threading.Lock()
+        self._made: list[tuple[Snapshot, Shadow]] = []
+
+    def of(self, snapshot: Snapshot) -> Shadow:
+        """Raises `CannotIsolate`."""
+        with self._lock:
+            for known, shadow in self._made:
+                if known is snapshot:
+                    return shadow
+            shadow = self._host.project(snapshot)
+            self._made.append((snapshot, shadow))
+            return shadow
+
+    def close(self) -> None:
+        with self._lock:
+            for _, shadow in self._made:
+                shadow.close()
 
 
 def without_echoes(findings: Sequence[Finding]) -> list[Finding]:

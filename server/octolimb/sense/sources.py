@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from octolimb.core.document import Document
 from octolimb.core.errors import OctolimbError
@@ -77,6 +78,21 @@ def text_of(snapshot: Snapshot, path: RelPath) -> str | None:
         return document.text if document is not None else None
     except OctolimbError:
         return None
+
+
+def read_settings(snapshot: Snapshot, path: str) -> dict[str, Any]:
+    """A TOML file's content; empty where it is missing or cannot be read, for the tools themselves complain of that."""
+    try:
+        return tomllib.loads(text_of(snapshot, RelPath(path)) or "")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return {}
+
+
+def table_in(settings: object, *keys: str) -> dict[str, Any]:
+    """The table below these keys; empty where there is none, or something else in its place."""
+    for key in keys:
+        settings = settings.get(key) if isinstance(settings, dict) else None
+    return settings if isinstance(settings, dict) else {}
 
 
 class Places:

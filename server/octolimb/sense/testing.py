@@ -25,6 +25,7 @@ from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding, Outcome, SensorRun, Severity, TestMode, TestResult
 from octolimb.sense.baseline import mark_new, renames_between
 from octolimb.sense.judgement import PASSING, Evidence, file_of, is_old_failure, lost_tests, unaccepted_skips
+from octolimb.sense.memory import BaselineMemory
 from octolimb.sense.tests.impact import select_tests
 from octolimb.sense.tests.run import TestRun, TestSelection, findings_of, run_tests
 from octolimb.shadow.host import ShadowHost
@@ -69,11 +70,15 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Attempts:
-    """The snapshot's run, the baseline's collection and its partial run; the latter two are empty without one."""
+    """The snapshot's run, the baseline's collection and its partial run; the latter two are empty without one.
+
+    `known` are outcomes of the baseline's tests from earlier runs.
+    """
 
     after: Attempt
     collected: Attempt = Attempt()
     before: Attempt = Attempt()
+    known: Mapping[str, TestResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -131,15 +136,17 @@ def attempt_run(
 
 
 def needed_before(
-    plan: TestPlan, snapshot: Snapshot, baseline: Snapshot, after: TestRun, collected: TestRun
+    plan: TestPlan, snapshot: Snapshot, memory: BaselineMemory, after: TestRun, collected: TestRun
 ) -> TestSelection:
     """What must still run in the baseline, with its node ids there; `collected` is the baseline's collection.
 
     Where collecting broke anew the change has regressed, and what was lost with it needs no further proof.
     """
-    broke = any(error.new for error in mark_new(after.errors, collected.errors, baseline, snapshot))
+    broke = any(error.new for error in mark_new(after.errors, collected.errors, memory.baseline, snapshot))
     wanted: list[str] = []
     for old_id in collected.collected:
+        if old_id in memory.results:
+            continue
         now = after.results.get(plan.id_now(old_id))
         if now is None or now.outcome is Outcome.LOST:
             if not broke:
@@ -165,7 +172,7 @@ def conclude(plan: TestPlan, snapshot: Snapshot, baseline: Snapshot | None, atte
     elif baseline is not None:
         # A module that skips itself is only seen to do so while it is collected.
         skipped = {key: result for key, result in collected.run.results.items() if result.outcome is Outcome.SKIPPED}
-        known = {**skipped, **before.run.results}
+        known = {**skipped, **attempts.known, **before.run.results}
         old = {plan.id_now(node_id): result for node_id, result in known.items()}
     evidence = Evidence(
         results=run.results,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,11 +16,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from octolimb.core.errors import CannotSense
+from octolimb.core.errors import BadPath, CannotSense
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding, Severity
-from octolimb.sense.sources import Places, text_of
+from octolimb.sense.sources import Places, read_settings, table_in, text_of
 from octolimb.sense.tools import path_within, reason_of, run_bundled
 from octolimb.shadow.interpreter import Interpreter
 from octolimb.shadow.shadow import Shadow
@@ -112,17 +111,13 @@ def _environment(snapshot: Snapshot, interpreter: Interpreter | None) -> tuple[l
 
 
 def _declares_version(snapshot: Snapshot) -> bool:
-    for name in ("ty.toml", "pyproject.toml"):
-        try:
-            settings = tomllib.loads(text_of(snapshot, RelPath(name)) or "")
-        except tomllib.TOMLDecodeError:
-            continue
-        ty = settings if name == "ty.toml" else settings.get("tool", {}).get("ty", {})
-        environment = ty.get("environment", {}) if isinstance(ty, dict) else {}
-        project = settings.get("project", {})
-        if "python-version" in environment or "requires-python" in project:
-            return True
-    return False
+    pyproject = read_settings(snapshot, "pyproject.toml")
+    environments = (
+        table_in(read_settings(snapshot, "ty.toml"), "environment"),
+        table_in(pyproject, "tool", "ty", "environment"),
+    )
+    declared = any("python-version" in environment for environment in environments)
+    return declared or "requires-python" in table_in(pyproject, "project")
 
 
 def _finding(
@@ -149,4 +144,8 @@ def _is_foreign_import(snapshot: Snapshot, message: str) -> bool:
         return False
     top = match[1].partition(".")[0]
     candidates = (f"{folder}{top}{ending}" for folder in ("", "src/") for ending in ("", ".py", ".pyi"))
-    return all(snapshot.kind(candidate) is None for candidate in candidates)
+    try:
+        return all(snapshot.kind(candidate) is None for candidate in candidates)
+    except BadPath:
+        # A name that no file can have.
+        return True

@@ -87,7 +87,7 @@ def _holds_the_home(path: Path) -> bool:
     """True for the user's home and what lies above: a project's configuration must not open it to its children."""
     home = os.path.realpath(os.path.expanduser("~"))
     real = os.path.realpath(path)
-    return real == "/" or home == real or home.startswith(real + "/")
+    return real in ("/", home) or home.startswith(real + "/")
 
 
 def _link_chain(path: Path) -> list[Path]:

@@ -2,12 +2,14 @@
 
 It receives requests, forks, and goes on listening. For each request there are three processes:
 
-    A  the warden, outside: builds the view, keeps the deadline, kills on the host's word or absence
-    B  PID 1 of the new namespace: reaps, and ends when C does, which ends everything in the namespace
+    A  the warden, outside: makes the namespaces, keeps the deadline, kills on the host's word or absence
+    B  PID 1 of the new namespace: builds the view, reaps, and ends when C does, which ends all that is in there
     C  the command
 
-Without namespaces (a private copy) there is no B, and A hunts down every descendant itself. It knows no snapshot and
-no policy: what it does is all in the request. It imports the standard library and its neighbours only.
+A and B are made ahead of the next request and wait, with everything mounted that is the same for all; they are
+dismissed when the machine's own mounts change. Without namespaces (a private copy) there is no B, and A hunts down
+every descendant itself. It knows no snapshot and no policy: what it does is all in the request. It imports the
+standard library and its neighbours only.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import contextlib
 import fcntl
 import gc
 import json
-import mmap
 import os
 import resource
 import select
@@ -33,13 +34,14 @@ from octolimb.shadow.view import (
     ViewRequest,
     build_view,
     enter_namespaces,
-    mount_proc,
+    prepare_view,
     write_crate,
 )
 
 REPORT_FD: Final = 3
 CHANNEL_FD: Final = 4
 HEADER_LENGTH_BYTES: Final = 8
+_MESSAGE_BYTES: Final = 64
 _MOST_PASSED: Final = 7
 _ABOVE_FIXED: Final = 32
 _MOST_PROCESSES_OF_USER: Final = 8192
@@ -84,72 +86,121 @@ class Report(TypedDict, total=False):
 
 
 def serve(fd: int) -> NoReturn:
-    """Answers requests on the socket until its other end is closed."""
+    """Answers requests on the socket until its other end is closed. A message is the mode, then the deadline."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Wardens are not waited for: the kernel forgets them as they end.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     os.chdir("/")
+    os.umask(0o022)
     # A collection in a forked child would only copy pages that it shares with us.
     gc.disable()
     gc.freeze()
-    requests = socket.socket(fileno=fd)
-    # Its other end closes when this process ends, however it ends, and every warden listens for that.
-    life, own_life = os.pipe()
-    while True:
-        message, fds, _, _ = socket.recv_fds(requests, 64, _MOST_PASSED, socket.MSG_CMSG_CLOEXEC)
+    Server(socket.socket(fileno=fd)).serve()
+
+
+class Server:
+    """The loop, and the one pair of processes that waits for the next request."""
+
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
+        # Its other end closes when this process ends, however it ends, and every warden listens for that.
+        self._life, self._own_life = os.pipe()
+        self._mounts = os.open("/proc/self/mountinfo", os.O_RDONLY)
+        self._waiting: tuple[socket.socket, socket.socket] | None = None
+
+    def serve(self) -> NoReturn:
+        poll = select.poll()
+        poll.register(self._requests, select.POLLIN)
+        # The kernel marks a change of the mount table so.
+        poll.register(self._mounts, select.POLLPRI)
+        while True:
+            events = dict(poll.poll())
+            if self._mounts in events:
+                self._dismiss()
+            if self._requests.fileno() in events:
+                self._take_request()
+
+    def _take_request(self) -> None:
+        message, fds, _, _ = socket.recv_fds(self._requests, _MESSAGE_BYTES, _MOST_PASSED, socket.MSG_CMSG_CLOEXEC)
         if not message:
             os._exit(0)
-        if os.fork() == 0:
-            requests.close()
-            os.close(own_life)
-            _watch_over(fds, life)
+        mode, _, deadline = message.partition(b" ")
+        if mode == b"overlay":
+            warden, init = self._waiting or self._prepare()
+            self._waiting = None
+            # Where one of them has died, all ends of the status socket close, which tells the host.
+            with contextlib.suppress(OSError), warden, init:
+                socket.send_fds(warden, [deadline], [fds[1]])
+                socket.send_fds(init, [b"run"], fds)
+        elif os.fork() == 0:
+            self._leave_to_child()
+            _run_aside(fds, self._life)
         for received in fds:
             os.close(received)
+        if mode == b"overlay":
+            self._waiting = self._prepare()
 
+    def _prepare(self) -> tuple[socket.socket, socket.socket]:
+        """Forks a warden that prepares a namespace and waits; the sockets to it and to the namespace's PID 1."""
+        ours_of_warden, warden = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours_of_init, init = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with warden, init:
+            if os.fork() == 0:
+                ours_of_warden.close()
+                ours_of_init.close()
+                self._leave_to_child()
+                _be_warden(warden, init, self._life)
+        return ours_of_warden, ours_of_init
 
-def _watch_over(fds: list[int], life: int) -> NoReturn:
-    """A: from here on nothing returns to the serving loop, whatever happens."""
-    code = 1
-    try:
+    def _dismiss(self) -> None:
+        for end in self._waiting or ():
+            end.close()
+        self._waiting = None
+
+    def _leave_to_child(self) -> None:
+        self._requests.close()
+        os.close(self._own_life)
+        os.close(self._mounts)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
-        os.umask(0o022)
-        payload_fd, status_fd = fds[0], fds[1]
-        with mmap.mmap(payload_fd, 0, prot=mmap.PROT_READ) as payload, memoryview(payload) as content:
-            length = int.from_bytes(content[:HEADER_LENGTH_BYTES], "little")
-            header = HEADER_LENGTH_BYTES + length
-            request: LaunchRequest = json.loads(bytes(content[HEADER_LENGTH_BYTES:header]))
-            with socket.socket(fileno=status_fd) as status:
-                try:
-                    if request["mode"] == "overlay":
-                        _run_in_view(request, content[header:], fds[2:], status, life)
-                    else:
-                        _run_in_copy(request, fds[2:], status, life)
-                    code = 0
-                except OSError as error:
-                    place = error.filename if isinstance(error.filename, str) else ""
-                    _send(status, {"error": error.strerror or str(error), "path": place})
+
+
+def _be_warden(orders: socket.socket, init_orders: socket.socket, life: int) -> NoReturn:
+    """A: prepares, waits for its order, then for the end. Nothing of this returns to the loop, whatever happens."""
+    try:
+        parts = Parts()
+        init = 0
+        failure: OSError | None = None
+        try:
+            enter_namespaces(parts)
+            init = os.fork()
+            if init == 0:
+                orders.close()
+                os.close(life)
+                _be_init(init_orders, parts)
+        except OSError as error:
+            failure = error
+        init_orders.close()
+        poll = select.poll()
+        poll.register(orders, select.POLLIN)
+        poll.register(life, select.POLLIN)
+        if life not in dict(poll.poll()):
+            _follow_order(orders, init, life, failure)
     finally:
-        os._exit(code)
+        os._exit(1)
 
 
-def _run_in_view(
-    request: LaunchRequest, crate: memoryview, streams: list[int], status: socket.socket, life: int
-) -> None:
-    parts = Parts()
-    view = request["view"]
-    enter_namespaces(parts)
-    build_view(view, parts)
-    write_crate(view["root"], request["entries"], crate)
-    crate.release()
-    init = os.fork()
-    if init == 0:
-        os.close(life)
-        _be_init(request, streams, status, parts)
-    for fd in streams:
-        os.close(fd)
+def _follow_order(orders: socket.socket, init: int, life: int, failure: OSError | None) -> None:
+    message, fds, _, _ = socket.recv_fds(orders, _MESSAGE_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
+    orders.close()
+    if not message:
+        return
+    status = socket.socket(fileno=fds[0])
+    if failure is not None:
+        _send(status, {"error": failure.strerror or str(failure)})
+        return
     exited = os.pidfd_open(init)
-    timed_out = _wait_for(exited, status, life, request["deadline"])
+    timed_out = _wait_for(exited, status, life, json.loads(message))
     if timed_out is not None:
         # Killing PID 1 of a namespace kills all that is in it, and the wait below ends when all is gone.
         signal.pidfd_send_signal(exited, signal.SIGKILL)
@@ -158,27 +209,44 @@ def _run_in_view(
         _send(status, {"timed_out": True})
 
 
-def _be_init(request: LaunchRequest, streams: list[int], status: socket.socket, parts: Parts) -> NoReturn:
+def _be_init(orders: socket.socket, parts: Parts) -> NoReturn:
     """B: PID 1 inside. Signals without a handler do not reach it from in there, so it must have none."""
+    status: socket.socket | None = None
     code = 1
     try:
         kernel.die_with_parent(signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        mount_proc(parts)
-        lacking = [part for part in parts.missing if part.partition(":")[0] in request["required"]]
-        if lacking:
-            _send(status, {"error": f"the isolation that held before does not hold now ({'; '.join(lacking)})"})
-        else:
-            _send(status, {"exit": _run_as_init(request, streams, status, parts.missing)})
-            code = 0
+        failure: OSError | None = None
+        try:
+            prepare_view(parts)
+        except OSError as error:
+            failure = error
+        message, fds, _, _ = socket.recv_fds(orders, _MESSAGE_BYTES, _MOST_PASSED, socket.MSG_CMSG_CLOEXEC)
+        orders.close()
+        if message:
+            status = socket.socket(fileno=fds[1])
+            if failure is not None:
+                raise failure
+            code = _run_in_view(fds[0], fds[2:], status, parts.missing)
     except OSError as error:
-        _send(status, {"error": error.strerror or str(error)})
+        if status is not None:
+            place = error.filename if isinstance(error.filename, str) else ""
+            _send(status, {"error": error.strerror or str(error), "path": place})
     finally:
         os._exit(code)
 
 
-def _run_as_init(request: LaunchRequest, streams: list[int], status: socket.socket, missing: list[str]) -> int:
-    """Starts the command and adopts orphans until it ends; the wait status of the command."""
+def _run_in_view(payload_fd: int, streams: list[int], status: socket.socket, missing: list[str]) -> int:
+    """Finishes the view, starts the command, and adopts orphans until it ends. What B exits with."""
+    request, crate = _read_payload(payload_fd)
+    lacking = [part for part in missing if part.partition(":")[0] in request["required"]]
+    if lacking:
+        _send(status, {"error": f"the isolation that held before does not hold now ({'; '.join(lacking)})"})
+        return 1
+    build_view(request["view"])
+    write_crate(request["view"]["root"], request["entries"], memoryview(crate))
+    # PID 1 lives as long as the command: it need not hold all of the crate as well.
+    del crate
     _make_directories(request["make"])
     kernel.drop_capabilities()
     command = os.fork()
@@ -191,7 +259,30 @@ def _run_as_init(request: LaunchRequest, streams: list[int], status: socket.sock
     while True:
         pid, wait_status = os.wait()
         if pid == command:
-            return wait_status
+            _send(status, {"exit": wait_status})
+            return 0
+
+
+def _run_aside(fds: list[int], life: int) -> NoReturn:
+    """A without namespaces, from the request to the end."""
+    code = 1
+    status = socket.socket(fileno=fds[1])
+    try:
+        request, _ = _read_payload(fds[0])
+        _run_in_copy(request, fds[2:], status, life)
+        code = 0
+    except OSError as error:
+        _send(status, {"error": error.strerror or str(error)})
+    finally:
+        os._exit(code)
+
+
+def _read_payload(fd: int) -> tuple[LaunchRequest, bytes]:
+    """The request, and the bytes of its crate. Closes the descriptor."""
+    with open(fd, "rb") as file:
+        length = int.from_bytes(file.read(HEADER_LENGTH_BYTES), "little")
+        request: LaunchRequest = json.loads(file.read(length))
+        return request, file.read()
 
 
 def _run_in_copy(request: LaunchRequest, streams: list[int], status: socket.socket, life: int) -> None:

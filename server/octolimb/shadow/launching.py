@@ -90,13 +90,13 @@ class Launcher:
                     fd = _memory_file("octolimb-stdin", [stdin])
                     theirs.callback(os.close, fd)
                     passed.insert(5, fd)
-                self._pass(passed)
+                self._pass(f"{request['mode']} {json.dumps(request['deadline'])}".encode(), passed)
             except BaseException:
                 launched.close()
                 raise
             return launched
 
-    def _pass(self, fds: list[int]) -> None:
+    def _pass(self, message: bytes, fds: list[int]) -> None:
         with self._lock:
             for attempt in range(_LAUNCHES):
                 if self._closed:
@@ -106,7 +106,7 @@ class Launcher:
                     self._start()
                 assert self._socket is not None
                 try:
-                    socket.send_fds(self._socket, [b"run"], fds)
+                    socket.send_fds(self._socket, [message], fds)
                 except OSError as error:
                     if error.errno not in (errno.EPIPE, errno.ECONNRESET) or attempt + 1 == _LAUNCHES:
                         raise CannotIsolate(

@@ -19,6 +19,8 @@ from octolimb.shadow import kernel
 _STAGE: Final = "/tmp/.octolimb-stage"  # noqa: S108  It lies in the child's own /tmp.
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  It lies in the child's own /dev.
 _PLAIN_DEVICES: Final = ("null", "zero", "full", "random", "urandom", "tty")
+_DEVICE_BYTES: Final = 512 << 20
+"""The most that may be written below /dev, which is to say to shared memory."""
 _COVERED_IN_PROC: Final = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "scsi")
 _MOST_PROCESSES: Final = 4096
 _UNMAPPED_OWNER: Final = (errno.EOVERFLOW, errno.EINVAL)
@@ -77,19 +79,26 @@ def enter_namespaces(parts: Parts) -> None:
     parts.attempt("network", _cut_network)
 
 
-def build_view(request: ViewRequest, parts: Parts) -> None:
-    """Lays out the file system of the namespace. Raises `OSError` where the shadow itself cannot be mounted."""
-    root = request["root"]
+def prepare_view(parts: Parts) -> None:
+    """What is the same for every request: all read-only, harmless devices, this namespace's processes only.
+
+    To be called from PID 1 of the namespace. Raises `OSError` where the machine's files cannot be made read-only.
+    """
     kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.make_read_only("/")
+    parts.attempt("devices", _mount_devices)
+    parts.attempt("processes", _mount_proc)
+
+
+def build_view(request: ViewRequest) -> None:
+    """Lays out the rest in a prepared view. Raises `OSError` where the shadow cannot be mounted."""
+    root, size = request["root"], request["area_bytes"]
     # Descriptors see through what is mounted over their paths later.
     root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY)
     kept = [(path, os.open(path, os.O_PATH)) for path in request["keep"] if os.path.exists(path)]
     volumes = _topmost_mounts_below(root)
-    kernel.make_read_only("/")
-    size = request["area_bytes"]
     for hidden in request["hide"]:
         _mount_private(hidden["path"], size, hidden["mode"])
-    parts.attempt("devices", lambda: _mount_devices(size))
     for path, target in request["links"]:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if not os.path.lexists(path):
@@ -125,11 +134,6 @@ def write_crate(root: str, entries: list[CrateEntry], payload: memoryview) -> No
             _make_parents(path, root)
             _write_file(path, content, entry["mode"])
             os.utime(path, (entry["stamp"], entry["stamp"]))
-
-
-def mount_proc(parts: Parts) -> None:
-    """A view of this PID namespace's processes only; to be called from inside it."""
-    parts.attempt("processes", _mount_proc)
 
 
 def _cut_network() -> None:
@@ -168,10 +172,10 @@ def _own_like(path: str, status: os.stat_result) -> None:
         return
 
 
-def _mount_devices(size: int) -> None:
+def _mount_devices() -> None:
     """The harmless devices only: root may open a disk's device for writing whatever its mount says."""
     found = [(name, os.open(f"/dev/{name}", os.O_PATH)) for name in _PLAIN_DEVICES if os.path.exists(f"/dev/{name}")]
-    kernel.mount("tmpfs", "/dev", "tmpfs", kernel.MS_NOSUID, f"mode=755,size={size}")
+    kernel.mount("tmpfs", "/dev", "tmpfs", kernel.MS_NOSUID, f"mode=755,size={_DEVICE_BYTES}")
     for name, fd in found:
         _bind(fd, f"/dev/{name}")
         os.close(fd)

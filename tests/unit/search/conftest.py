@@ -42,6 +42,10 @@ class Lab:
         start = text.index(old)
         return Candidate((TextEdit(RelPath(path), start, start + len(old), new),), "test", 1.0, new)
 
+    @staticmethod
+    def in_seconds(seconds: float) -> float:
+        return time.monotonic() + seconds
+
     @contextmanager
     def session(self, *targets: str, companions: Sequence[str] = (), deadline: float = 60.0) -> Iterator[SearchSession]:
         base = DiskBase(self.root)
@@ -72,6 +76,13 @@ class Lab:
             candidates = [self.edit(path, old, new) for new in news]
             trials = session.try_candidates(candidates, until=time.monotonic() + budget)
             return {trial.candidate.note: trial for trial in trials}
+
+    def statuses(self, candidates: Sequence[Candidate], *targets: str, budget: float = 30.0) -> list[str]:
+        """Tries candidates; gives what became of each, in their order."""
+        with self.session(*targets) as session:
+            found = list(session.try_candidates(candidates, until=self.in_seconds(budget)))
+        assert len(found) == len(candidates)
+        return [next(trial.status for trial in found if trial.candidate is candidate) for candidate in candidates]
 
 
 @pytest.fixture

@@ -74,6 +74,12 @@ def test_another_finding_on_the_same_line_is_new(make_snapshot: MakeSnapshot, ot
     assert marks(make_snapshot, "a", [finding(0)], "a", [other]) == [True]
 
 
+def test_line_numbers_within_a_message_do_not_matter(make_snapshot: MakeSnapshot) -> None:
+    was, now = finding(0, "redefinition of x from line 1"), finding(2, "redefinition of x from line 3")
+    assert marks(make_snapshot, "ab", [was], "xyab", [now]) == [False]
+    assert marks(make_snapshot, "ab", [was], "xyab", [finding(2, "redefinition of y from line 3")]) == [True]
+
+
 def test_the_order_and_the_rest_of_a_finding_are_kept(make_snapshot: MakeSnapshot) -> None:
     now = [finding(1, "x"), finding(0, "y")]
     before = make_snapshot({"a.py": "a\nb\n"})

@@ -12,6 +12,7 @@ import pytest
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import SensorRun, Severity, TestMode, Verdict
+from octolimb.sense.memory import BaselineMemory
 from octolimb.sense.sensing import ALL_SENSORS, SenseRequest, sense
 from octolimb.shadow.host import ShadowHost
 from octolimb.shadow.interpreter import Interpreter, find_interpreter
@@ -34,8 +35,9 @@ MINUS: Final = "def add(a: int, b: int) -> int:\n    return a - b\n"
 class Project:
     """A project on disk that can be sensed with a crate over it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, host: Callable[[Snapshot], ShadowHost]) -> None:
         self.base = DiskBase(root)
+        self.host = host(Snapshot(self.base))
         self.told: list[str] = []
 
     def sense(
@@ -45,6 +47,7 @@ class Project:
         renames: Mapping[str, str] | None = None,
         baseline: bool = True,
         trusted: bool = True,
+        memory: BaselineMemory | None = None,
         **request: Any,
     ) -> Verdict:
         """With `baseline` the saved state is the baseline."""
@@ -54,8 +57,7 @@ class Project:
             "interpreter": own_interpreter(self.base.root) if trusted else None,
             **request,
         }
-        with ShadowHost(self.base) as host:
-            return sense(host, SenseRequest(snapshot, **request), progress=self.told.append)
+        return sense(self.host, SenseRequest(snapshot, **request), progress=self.told.append, memory=memory)
 
     def test(self, files: Mapping[str, str | None] | None = None, **request: Any) -> Verdict:
         """Senses with the tests only, all of them."""
@@ -67,8 +69,8 @@ def own_interpreter(root: Path) -> Interpreter:
 
 
 @pytest.fixture
-def project(write_project: WriteProject) -> Callable[[Files], Project]:
-    return lambda files: Project(write_project(files))
+def project(write_project: WriteProject, host_of: Callable[[Snapshot], ShadowHost]) -> Callable[[Files], Project]:
+    return lambda files: Project(write_project(files), host_of)
 
 
 MakeProject = Callable[[Files], Project]
@@ -272,10 +274,16 @@ def test_lost_tests_are_missed(
     project: MakeProject, before: str, after: str | None, expected: tuple[bool, bool, bool], lost: list[str]
 ) -> None:
     files = {"test_a.py": before, "test_b.py": "def test_b():\n    pass\n"}
-    for mode in ("full", "impacted"):
-        verdict = project(files).test({"test_a.py": after}, tests=mode)
-        assert judged(verdict) == expected
-        assert [finding.test for finding in verdict.findings if finding.code == "lost-test"] == lost
+    verdict = project(files).test({"test_a.py": after}, tests="impacted")
+    assert judged(verdict) == expected
+    assert [finding.test for finding in verdict.findings if finding.code == "lost-test"] == lost
+
+
+def test_lost_tests_are_missed_in_a_full_run_too(project: MakeProject) -> None:
+    files = {"test_a.py": ONE_TEST, "test_b.py": "def test_b():\n    pass\n"}
+    verdict = project(files).test({"test_a.py": None})
+    assert judged(verdict) == REGRESSED
+    assert new_errors(verdict) == [("tests", "test_a.py::test_one")]
 
 
 def test_a_test_in_a_renamed_file_is_not_lost(project: MakeProject) -> None:
@@ -393,7 +401,30 @@ def test_a_hung_test_ends_at_the_deadline_as_pain(project: MakeProject) -> None:
 def test_the_generation_is_the_snapshots(project: MakeProject) -> None:
     calculator = project(CALCULATOR)
     snapshot = snapshot_with_crate(calculator.base, {"calc.py": MINUS}, {})
-    with ShadowHost(calculator.base) as host:
-        verdict = sense(host, SenseRequest(snapshot, sensors=frozenset({"syntax"})))
+    verdict = sense(calculator.host, SenseRequest(snapshot, sensors=frozenset({"syntax"})))
     assert (verdict.generation, verdict.root) == (snapshot.generation, str(calculator.base.root))
     assert frozenset(run.name for run in verdict.sensors) == ALL_SENSORS
+
+
+# -- many snapshots, one baseline ------------------------------------------------------------------------------
+
+
+def test_a_memory_of_the_baseline_changes_no_verdict_and_saves_its_runs(project: MakeProject) -> None:
+    calculator = project({**CALCULATOR, "bad.py": "x: int = ''\n"})
+    memory = BaselineMemory(Snapshot(calculator.base))
+    crates = [MINUS, "def add(a: int, b: int) -> int:\n    return nope\n", str(CALCULATOR["calc.py"]) + "\n"]
+    for crate in crates:
+        afresh = calculator.sense({"calc.py": crate}, tests="full")
+        recalled = calculator.sense({"calc.py": crate}, tests="full", memory=memory)
+        assert judged(recalled) == judged(afresh)
+        assert [(finding.path, finding.code, finding.new) for finding in recalled.findings] == [
+            (finding.path, finding.code, finding.new) for finding in afresh.findings
+        ]
+    assert set(memory.results) == {"test_calc.py::test_add", "test_calc.py::test_zero"}
+
+
+def test_a_memory_of_another_baseline_is_a_mistake_of_ours(project: MakeProject) -> None:
+    calculator = project(CALCULATOR)
+    other = BaselineMemory(snapshot_with_crate(calculator.base, {"calc.py": MINUS}, {}))
+    with pytest.raises(ValueError, match="another baseline"):
+        calculator.sense({"calc.py": MINUS}, memory=other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,7 @@ SAVED: Final[dict[str, str | bytes]] = {
     "src/shop/prices.py": "def price(name: str) -> int:\n    return len(name)\n",
     "src/shop/cart.py": "from shop.prices import price\n\n\ndef total(names: list[str]) -> int:\n"
     "    return sum(price(name) for name in names)\n",
-    "tool.py": "import os\n\nprint(undefined)\n",
+    "tool.py": "import os\n\nfrom shop.cart import total\n\nprint(undefined, total)\n",
     "broken.py": "def (:\n",
 }
 
@@ -68,10 +68,9 @@ CASES: Final[dict[str, tuple[dict[str, str | None], dict[str, str]]]] = {
 
 
 @pytest.fixture(params=["overlay", "copy"])
-def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "copy":
         monkeypatch.setenv("OCTOLIMB_ISOLATION", "copy")
-    yield
 
 
 def told(snapshot: Snapshot) -> tuple[list[str], list[Finding]]:
@@ -114,7 +113,6 @@ def test_the_cases_are_told_apart(write_project: WriteProject) -> None:
     """The matrix would prove nothing if each case looked like the saved state."""
     base = DiskBase(write_project(SAVED))
     nothing = told(Snapshot(base))
-    # A rename without an edit of its importers breaks them; the sensors must see that too.
     different = [
         case for case, (files, renames) in CASES.items() if told(snapshot_with_crate(base, files, renames)) != nothing
     ]

@@ -1,4 +1,4 @@
-"""Roots on which an overlay is not a matter of course. Each is prepared in a mount namespace of its own, which needs root."""
+"""Roots on which an overlay is no matter of course; each prepared in its own mount namespace, which needs root."""
 
 from __future__ import annotations
 

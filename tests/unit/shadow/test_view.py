@@ -159,7 +159,7 @@ def test_cwd_is_below_the_root(repository: Repository) -> None:
 
 def test_the_copy_of_a_git_repository_is_one(copied: Repository) -> None:
     commands = "git init -q . && git add . && git -c user.name=n -c user.email=e@x commit -qm first"
-    assert os.system(f"cd '{copied.root}' && {commands}") == 0  # noqa: S605
+    assert os.system(f"cd '{copied.root}' && {commands}") == 0
     copied.workspace.write("app.py", "VALUE = 2\n")
     assert copied.shell("git log --format=%s; git status --porcelain") == "first\n M app.py\n"
 

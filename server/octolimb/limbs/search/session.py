@@ -289,7 +289,8 @@ class SearchSession:
             limit = min(max(2.0, self._left() * 0.1), 60.0)
             order = {"op": "fresh", "cases": [{"n": 0, "sources": {}}], "companions": companions}
             frames = self._ask({**order, "limit": limit, "after": limit}, seconds=self._left() * 0.3)
-            original = next((frame for frame in frames if "s" in frame), {"s": "lost", "ms": 0.0})
+            lost: Frame = {"s": "lost", "ms": 0.0}
+            original = next((frame for frame in frames if "s" in frame), lost)
             self._fresh_passes = original["s"] == "passed"
             seconds = 0.0 if original["s"] == "hung" else original["ms"] / 1000
             self._fresh_limit = max(_FRESH_FLOOR_SECONDS, _SLOWER * seconds)

@@ -504,7 +504,7 @@ class Worker:
             if self.early.intersection(case["sources"]):
                 why = "a pytest plugin imports a changed file before any test is collected"
                 self.answer(order, case, {"s": "unsupported", "why": why})
-            elif key is not None and self.file_park(key):
+            elif key is not None and self.file_park(key, order["seconds"]):
                 if self.role != "hub":
                     return True
                 self.forward(key, order)
@@ -512,7 +512,7 @@ class Worker:
                 return True
         return False
 
-    def file_park(self, key):
+    def file_park(self, key, seconds):
         """True where a park for these files stands, also in the process that becomes it.
 
         False where there can be none, and every candidate starts from here: the tests import the files only while they
@@ -523,7 +523,10 @@ class Worker:
             if park is None:
                 return True
             self.parks[key] = park
-            hello = park.next(1e6)
+            try:
+                hello = park.next(seconds)
+            except TimeoutError:
+                hello = None
             if hello is None or not hello["parked"]:
                 self.forget(key)
                 self.parks[key] = None

@@ -359,7 +359,7 @@ class Reporter:
                 if name == test_file:
                     found["test"] = [name, traceback.tb_lineno]
             traceback = traceback.tb_next
-        doctest = getattr(error, "failures", [error])[:1] if "octest" in found["type"] else []
+        doctest = getattr(error, "failures", [error])[:1] if "doctest" in found["type"].lower() else []
         if doctest and hasattr(doctest[0], "example") and hasattr(doctest[0], "got"):
             example, test = doctest[0].example, doctest[0].test
             expected = "expected {!r}, got {!r}".format(example.want.strip(), doctest[0].got.strip())
