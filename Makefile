@@ -14,7 +14,7 @@ BUNDLE := client/out/extension.js
 VSIX := client/out/octolimb.vsix
 
 # With CI set, a part that cannot run is an error; elsewhere it is said aloud and the rest goes on.
-HAS_NODE := $(shell command -v npm >/dev/null 2>&1 && command -v node >/dev/null 2>&1 && echo yes)
+HAS_NODE := $(shell command -v npm >/dev/null 2>&1 && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null && echo yes)
 LEFT_OUT = printf '\n!!! LEFT OUT: %s\n!!! %s\n\n' $(1) $(2); [ -z "$${CI:-}" ] || { echo 'octolimb: in CI nothing may be left out' >&2; exit 1; }
 
 .PHONY: help setup demo test check check-client format editor vsix bench campaign repair-table lock clean
@@ -49,22 +49,20 @@ check: $(SETUP) ## Check format, lint, types and layers; under a minute
 	@echo '== layers'; .venv/bin/lint-imports > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 	@$(MAKE) check-client
 
-check-client:
 ifeq ($(HAS_NODE),yes)
-	@$(MAKE) $(CLIENT)
+check-client: $(CLIENT)
 	@echo '== client: format, lint, types'; npm run --silent check
 else
+check-client:
 	@$(call LEFT_OUT,'the checks of the client','They need Node 20 or newer with npm.')
 endif
 
 format: $(SETUP) ## Format and fix what can be fixed without a thought
-	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format --quiet .
-ifeq ($(HAS_NODE),yes)
-	@$(MAKE) $(CLIENT)
-	@npm run --silent format
-endif
+	@.venv/bin/ruff check --fix --quiet . || true; .venv/bin/ruff format --quiet .
+	@[ -z '$(HAS_NODE)' ] || { $(MAKE) $(CLIENT) && npm run --silent format; }
 
 vsix: $(VSIX) ## Package the editor extension
+	@echo "octolimb: the extension is in $(VSIX)"
 
 editor: $(SETUP) $(VSIX) ## Open a real VS Code in the browser, on the demo project, with the extension in it
 	@bash tests/editor/open.sh $(VSIX)
@@ -118,4 +116,4 @@ $(BUNDLE): $(CLIENT) $(wildcard client/src/*.ts)
 	@npm run --silent build
 
 $(VSIX): $(BUNDLE) $(wildcard client/media/* README.md LICENSE CHANGELOG.md)
-	@npm run --silent package
+	@npm run --silent package > client/out/package.log 2>&1 || { cat client/out/package.log; exit 1; }

@@ -11,12 +11,12 @@ trap '[ -z "$EDITOR_PID" ] || kill "$EDITOR_PID" 2> /dev/null || true; rm -rf "$
 trap 'exit 130' INT TERM
 
 FOLDER=${2:-$STATE/project}
-[ -n "${2:-}" ] || cp -r tests/editor/project "$FOLDER"
+[ -n "${2:-}" ] || bash tests/editor/make_project.sh "$FOLDER"
 FOLDER=$(realpath "$FOLDER")
 
 bash tests/editor/serve.sh "$TOOLS" "$VSIX" "$STATE" "$PORT" > "$STATE/server.log" 2>&1 &
 EDITOR_PID=$!
-until curl --fail --silent --output /dev/null "http://127.0.0.1:$PORT/healthz"; do
+until (exec 3<> "/dev/tcp/127.0.0.1/$PORT") 2> /dev/null; do
   kill -0 "$EDITOR_PID" 2> /dev/null || { cat "$STATE/server.log" >&2; exit 1; }
   sleep 0.2
 done

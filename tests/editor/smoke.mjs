@@ -1,8 +1,8 @@
 // smoke.mjs VSIX SHOTS: the extension activates in a real VS Code and its server answers; the server's loss is told of,
 // and a restart cures it. Everything is waited for by what can be seen; a wait that fails leaves a screenshot.
 
-import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ const PATIENCE = 120_000; // A hang ends the run; nothing waits that long when i
 
 const state = mkdtempSync(join(tmpdir(), 'octolimb-editor-'));
 const project = join(state, 'project');
-cpSync(join(here, 'project'), project, { recursive: true });
+execFileSync('bash', [join(here, 'make_project.sh'), project]);
 mkdirSync(shots, { recursive: true });
 
 const port = await freePort();

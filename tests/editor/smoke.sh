@@ -8,7 +8,7 @@ BROWSER=$(command -v chromium || command -v chromium-browser || true)
 [ -n "$BROWSER" ] || exit 75
 
 echo '== editor'
-make --silent vsix
+make --silent vsix > /dev/null
 TOOLS=$(bash tests/editor/install.sh)
 export TOOLS BROWSER
 exec "$TOOLS/bin/node" tests/editor/smoke.mjs client/out/octolimb.vsix .cache/editor

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from octolimb.core.changes import ChangeSet
+from octolimb.core.changes import Change, ChangeSet
 from octolimb.core.document import Document
 from octolimb.core.errors import ApplyFailed, BadInput, Stale
 from octolimb.core.overlay import GONE
@@ -25,6 +28,21 @@ Scan = Callable[[Path], dict[str, tuple[str, int, bytes]]]
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
+
+
+def swap_for_ever(source: Path, decoy: Path, aside: Path) -> None:
+    for number in itertools.count():
+        try:
+            source.rename(aside)
+            decoy.rename(source)
+            source.rename(decoy)
+            aside.rename(source)
+        except OSError:
+            # An apply has made the missing directory anew; it is put out of the way, and the swapping goes on.
+            with contextlib.suppress(OSError):
+                source.rename(aside.with_name(f"aside{number}"))
+            with contextlib.suppress(OSError):
+                aside.rename(source)
 
 
 def link(path: str, target: str) -> Document:
@@ -212,6 +230,35 @@ def test_a_link_inside_the_root_is_named_as_the_obstacle(
     with pytest.raises(ApplyFailed, match="symbolic link"):
         apply(root, change_set, allow(change_set), state=state)
     assert not (root / "src/new.py").exists()
+
+
+def test_an_attacker_who_swaps_directories_for_links_gets_nothing(
+    root: Path, state: Path, tmp_path: Path, allow: Decide
+) -> None:
+    """A child swaps `src` for a link to a directory outside, and back, as fast as it can, all the while."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "decoy").symlink_to(outside)
+    attacker = os.fork()
+    if attacker == 0:
+        try:
+            swap_for_ever(root / "src", tmp_path / "decoy", tmp_path / "aside")
+        finally:
+            os._exit(1)
+    refused = 0
+    try:
+        for number in range(400):
+            path = RelPath(f"src/new{number}.py")
+            change_set = ChangeSet((Change("create", path, path, None, Document(path, b"x\n")),))
+            try:
+                apply(root, change_set, allow(change_set), state=state)
+            except (ApplyFailed, Stale):
+                refused += 1
+    finally:
+        os.kill(attacker, signal.SIGKILL)
+        os.waitpid(attacker, 0)
+    assert list(outside.iterdir()) == []
+    assert refused > 0
 
 
 def test_two_at_once_are_refused(root: Path, state: Path, changes: Build, allow: Decide) -> None:

@@ -88,15 +88,13 @@ def test_a_token_of_its_own_is_printed_and_works(start: Callable[..., Any], conn
     assert "result" in connect(port).ask(initialize({"token": token}))
 
 
-@pytest.mark.parametrize("options", [None, {}, {"token": "wrong"}, {"token": TOKEN[:-1]}, {"token": "ü"}])
-def test_without_it_the_client_is_refused_and_the_server_stays(
-    server: Any, connect: Any, initialize: Any, options: object
-) -> None:
+def test_without_it_a_client_is_refused_and_the_server_stays(server: Any, connect: Any, initialize: Any) -> None:
     port = listening_port(server)
-    stranger = connect(port)
-    answer = stranger.ask(initialize(options))
-    assert answer["error"]["message"] == "Invalid Request: initializationOptions.token is missing or wrong"
-    assert stranger.is_closed()
+    for options in (None, {}, {"token": "wrong"}, {"token": TOKEN[:-1]}, {"token": "ü"}):
+        stranger = connect(port)
+        answer = stranger.ask(initialize(options))
+        assert answer["error"]["message"] == "Invalid Request: initializationOptions.token is missing or wrong"
+        assert stranger.is_closed()
     assert "result" in connect(port).ask(initialize({"token": TOKEN}))
 
 
@@ -115,21 +113,15 @@ def test_the_first_with_the_token_has_the_server_to_itself(server: Any, connect:
 def test_a_client_that_vanishes_ends_the_server(server: Any, connect: Any, initialize: Any) -> None:
     with closing(connect(listening_port(server))) as client:
         assert "result" in client.ask(initialize({"token": TOKEN}))
-    assert server.wait() == 1
+    code, _, log = server.end()
+    assert code == 1
+    assert TOKEN not in log
 
 
-def test_the_token_is_never_logged_when_it_was_given(server: Any, connect: Any, initialize: Any) -> None:
-    client = connect(listening_port(server))
-    client.ask(initialize({"token": TOKEN}))
-    client.close()
-    assert TOKEN not in server.end()[2]
-
-
-@pytest.mark.parametrize("address", ["0.0.0.0:0", "nowhere", "127.0.0.1:99999"])
-def test_an_address_that_will_not_do_is_bad_input(start: Callable[..., Any], address: str) -> None:
-    server = start("--tcp", address)
-    code, messages, log = server.end()
+def test_an_address_beyond_this_machine_is_bad_input(start: Callable[..., Any]) -> None:
+    code, messages, log = start("--tcp", "0.0.0.0:0").end()
     assert (code, messages) == (2, [])
+    assert "is not a loopback address" in log
     assert "Traceback" not in log
 
 

@@ -67,8 +67,8 @@ def apply(
     with _opened(root) as top, locked_place(root, state) as place:
         _recover(top, place, operations)
         documents = _documents(change_set)
-        _refuse_hostile_places(root, change_set)
         try:
+            _refuse_hostile_places(root, change_set)
             for path, (before, _) in documents.items():
                 _check_unchanged(top, path, before)
             journal = _plan(top, documents)

@@ -7,7 +7,10 @@ import doctest
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+
+from octolimb.guard.sources import nodes_of
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,17 @@ class TestFunction:
     dump: str
 
 
-def tests_in(tree: ast.Module | None) -> list[TestFunction]:
+@lru_cache(maxsize=128)
+def tests_in(tree: ast.Module | None) -> tuple[TestFunction, ...]:
     """The test functions and methods of a module, by their qualified names; none for None."""
-    return [] if tree is None else list(_tests_below(tree.body, "", _module_excuses(tree)))
+    return () if tree is None else tuple(_tests_below(tree.body, "", _module_excuses(tree)))
 
 
-def examples_in(tree: ast.Module) -> Counter[tuple[str, str]]:
-    """The doctest examples of all docstrings, as source and expected output."""
+@lru_cache(maxsize=128)
+def examples_in(tree: ast.Module) -> frozenset[tuple[str, str, int]]:
+    """The doctest examples of all docstrings, as source, expected output, and which of their equals it is."""
     found: Counter[tuple[str, str]] = Counter()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             documentation = ast.get_docstring(node, clean=False)
             if documentation and ">>>" in documentation:
@@ -45,7 +50,7 @@ def examples_in(tree: ast.Module) -> Counter[tuple[str, str]]:
                     # A malformed example is none, for the runner reports it as an error of its own.
                     continue
                 found.update((example.source, example.want) for example in examples)
-    return found
+    return frozenset((*example, number) for example, times in found.items() for number in range(times))
 
 
 _EXCUSES: Final = frozenset(

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from octolimb.guard.sources import nodes_of
+
 _MAX_LENGTH: Final = 1 << 14
 """No credential is longer; a longer result counts as unknown, so that `"x" * 10**9` costs nothing."""
 
@@ -52,22 +54,23 @@ def folded_texts(tree: ast.Module) -> Iterator[FoldedText]:
             raise FoldingError(f"an expression on line {node.lineno} is nested too deeply") from None
         text = _shown(value)
         if text is not None and len(text) >= 8:
-            yield FoldedText(
-                folder.labels.get(id(node), ""), text, node.lineno - 1, (node.end_lineno or node.lineno) - 1
-            )
+            # What only ends in a known text is not the value that the name gets.
+            label = "" if id(node) in folder.partial else folder.labels.get(id(node), "")
+            yield FoldedText(label, text, node.lineno - 1, (node.end_lineno or node.lineno) - 1)
 
 
 class _Folder:
     def __init__(self, tree: ast.Module) -> None:
         self.candidates: list[ast.expr] = []
         self.labels: dict[int, str] = {}
+        self.partial: set[int] = set()
         self._names: dict[str, ast.expr] = {}
         self._known: dict[int, Value | None] = {}
         self._busy: set[int] = set()
         self._work = 0
         bound: Counter[str] = Counter()
         part_of_chain: set[int] = set()
-        for node in ast.walk(tree):
+        for node in nodes_of(tree):
             self._spend(1)
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -123,11 +126,11 @@ class _Folder:
                 positive = self.fold(operand)
                 return -positive if isinstance(positive, int) else None
             case ast.BinOp(op=ast.Add()):
-                return _sum([self.fold(term) for term in _terms(node)])
+                return self._sum(node, _terms(node))
             case ast.BinOp(left=left, op=operator, right=right):
                 return self._binary(left, operator, right)
             case ast.JoinedStr(values=values):
-                return _sum([self.fold(value) for value in values])
+                return self._sum(node, values)
             case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
                 shown = self.fold(value)
                 return str(shown) if isinstance(shown, str | int) else None
@@ -140,6 +143,12 @@ class _Folder:
             case ast.ListComp() | ast.GeneratorExp():
                 return self._comprehension(node)
         return None
+
+    def _sum(self, node: ast.expr, terms: Sequence[ast.expr]) -> Value | None:
+        values = [self.fold(term) for term in terms]
+        if None in values:
+            self.partial.add(id(node))
+        return _sum(values)
 
     def _all(self, nodes: Sequence[ast.expr]) -> list[Value] | None:
         values = [self.fold(node) for node in nodes]

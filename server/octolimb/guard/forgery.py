@@ -10,7 +10,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+
+from octolimb.guard.sources import nodes_of
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,15 @@ _STACK: Final = frozenset({"f_back", "f_locals", "f_globals", "tb_frame", "gi_fr
 _BROAD: Final = frozenset({"BaseException", "SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseExceptionGroup"})
 
 
-def forgeries_in(tree: ast.Module) -> Iterator[Forgery]:
-    """Every reference in the tree that can fake a verdict, in source order within each kind of syntax."""
+@lru_cache(maxsize=128)
+def forgeries_in(tree: ast.Module) -> tuple[Forgery, ...]:
+    """Every reference in the tree that can fake a verdict, in source order. Kept for the trees of late."""
+    return tuple(_forgeries(tree))
+
+
+def _forgeries(tree: ast.Module) -> Iterator[Forgery]:
     aliases = _aliases(tree)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         what = _what(node, aliases)
         if what is not None:
             yield Forgery(what, getattr(node, "lineno", 1) - 1)
@@ -111,7 +119,7 @@ def _answers_always(body: list[ast.stmt]) -> bool:
 def _aliases(tree: ast.Module) -> dict[str, str]:
     """Local names of watched modules, and of what else is given their name by plain assignment."""
     found = {name: name for name in _WATCHED}
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
                 if name.asname and name.name in _WATCHED:

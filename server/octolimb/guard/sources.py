@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from functools import lru_cache
+from typing import Final
 
 from octolimb.core.document import Document
 
@@ -26,6 +27,31 @@ def parse_python(document: Document | None) -> ast.Module | None:
     if document is None or not is_python(document) or not document.is_text:
         return None
     return _parse(document.text)
+
+
+@lru_cache(maxsize=128)
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a tree, parents before children, in source order; contexts and operators left out.
+
+    Several rules look at all nodes of one tree, and walking costs more than parsing: hence once, and kept.
+    """
+    found: list[ast.AST] = []
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        found.append(node)
+        below: list[ast.AST] = []
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if type(value) is list:
+                below += [item for item in value if isinstance(item, ast.AST) and not isinstance(item, _MARKS)]
+            elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
+                below.append(value)
+        pending += below[::-1]
+    return tuple(found)
+
+
+_MARKS: Final = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 
 
 @lru_cache(maxsize=128)

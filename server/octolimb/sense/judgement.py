@@ -104,12 +104,17 @@ def unaccepted_skips(evidence: Evidence) -> list[str]:
 def names_not_found(evidence: Evidence) -> list[str]:
     """Named files and node ids for which no test reported."""
     reported = [node_id for node_id, result in evidence.results.items() if result.outcome is not Outcome.LOST]
-    return [name for name in evidence.named if not any(_covers(name, node_id) for node_id in reported)]
+    return [name for name in evidence.named if not any(covers(name, node_id) for node_id in reported)]
 
 
 def is_named_test(node_id: str, named: Iterable[str]) -> bool:
     """True where a person named this very test, or the function that it is a parametrisation of."""
     return any("::" in name and (node_id == name or node_id.startswith(f"{name}[")) for name in named)
+
+
+def covers(name: str, node_id: str) -> bool:
+    """True where `name` (a directory, file, class, function or test) is or holds the test `node_id`."""
+    return node_id == name or node_id.startswith((f"{name}::", f"{name}[", f"{name}/"))
 
 
 def is_old_failure(finding: Finding, evidence: Evidence) -> bool:
@@ -145,7 +150,3 @@ def _is_accepted(evidence: Evidence, node_id: str, outcome: Outcome) -> bool:
         return True
     before = evidence.baseline.get(node_id)
     return before is not None and before.outcome is outcome
-
-
-def _covers(name: str, node_id: str) -> bool:
-    return node_id == name or node_id.startswith((f"{name}::", f"{name}[", f"{name}/"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -45,6 +45,9 @@ class SenseRequest:
     files and node ids that a person named. `interpreter` is the project's, None where the root is not trusted: then no
     test runs and nothing of the project's environment is read. `deadline` is in seconds, for all of it.
     `why_no_tests` tells people why tests were not requested.
+
+    `required` are node ids that run beside what `tests` and `named` select and must pass as named tests must.
+    `left_out` are node ids, files or directories whose tests count for nothing: somebody else's pain.
     """
 
     snapshot: Snapshot
@@ -56,11 +59,17 @@ class SenseRequest:
     interpreter: Interpreter | None = None
     deadline: float = 600.0
     why_no_tests: str | None = None
+    required: tuple[str, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
     @property
     def requested(self) -> frozenset[str]:
         """The sensors that must run for the verdict to be complete."""
         return self.sensors if self.tests != "none" else self.sensors - {"tests"}
+
+    def without(self, tests: Collection[str]) -> SenseRequest:
+        """The same request with further tests left out."""
+        return replace(self, left_out=self.left_out | frozenset(tests))
 
 
 @dataclass(frozen=True)
@@ -84,9 +93,9 @@ def sense(
 ) -> Verdict:
     """The verdict on `request.snapshot`; `host` must be of the same root.
 
-    `progress` is told in words what goes on, in the caller's thread. With a `memory` of the same baseline, only what was
-    not sensed of it before is sensed; see there how long it holds. A sensor that fails is data in the verdict. When the
-    wait is interrupted the exception passes at once; the children end when the caller closes `host`.
+    `progress` is told in words what goes on, in the caller's thread. With a `memory` of the same baseline, only what
+    was not sensed of it before is sensed; see there how long it holds. A sensor that fails is data in the verdict. When
+    the wait is interrupted the exception passes at once; the children end when the caller closes `host`.
 
     Raises `ValueError` for a sensor that does not exist and a memory of another baseline, and `BadInput` where the root
     itself cannot be read.
@@ -248,7 +257,14 @@ class _Sensing:
         request = self._request
         if "tests" not in request.requested or request.interpreter is None:
             return None
-        return plan_tests(request.snapshot, self._baseline, request.tests, request.named)
+        return plan_tests(
+            request.snapshot,
+            self._baseline,
+            request.tests,
+            request.named,
+            required=request.required,
+            left_out=request.left_out,
+        )
 
     def _submit_tests(self, plan: TestPlan, snapshot: Snapshot) -> Future[Attempt]:
         """Runs the tests of the snapshot itself; only collects those of its baseline."""
@@ -329,9 +345,9 @@ class _SharedShadows:
             return shadow
 
     def close(self) -> None:
-        with self._lock:
-            for _, shadow in self._made:
-                shadow.close()
+        """Does not wait for a shadow that is just being made after an interrupt; the host's own end takes that one."""
+        for _, shadow in list(self._made):
+            shadow.close()
 
 
 def without_echoes(findings: Sequence[Finding]) -> list[Finding]:

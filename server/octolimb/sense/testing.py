@@ -24,7 +24,7 @@ from octolimb.core.positions import point
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding, Outcome, SensorRun, Severity, TestMode, TestResult
 from octolimb.sense.baseline import mark_new, renames_between
-from octolimb.sense.judgement import PASSING, Evidence, file_of, is_old_failure, lost_tests, unaccepted_skips
+from octolimb.sense.judgement import PASSING, Evidence, covers, file_of, is_old_failure, lost_tests, unaccepted_skips
 from octolimb.sense.memory import BaselineMemory
 from octolimb.sense.tests.impact import select_tests
 from octolimb.sense.tests.run import TestRun, TestSelection, findings_of, run_tests
@@ -37,13 +37,19 @@ _NOTHING: Final = TestRun({}, (), (), None, 0.0)
 
 @dataclass(frozen=True)
 class TestPlan:
-    """Which tests to run now, and which to look for in the baseline; `old_paths` maps renamed files back."""
+    """Which tests to run now, and which to look for in the baseline; `old_paths` maps renamed files back.
+
+    `required` are run beside what is selected and must pass as if a person had named them. What `left_out` names or
+    holds is not judged, whatever it does.
+    """
 
     __test__ = False
 
     after: TestSelection
     before: TestSelection
     old_paths: Mapping[RelPath, RelPath] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
     @cached_property
     def new_paths(self) -> Mapping[RelPath, RelPath]:
@@ -51,9 +57,12 @@ class TestPlan:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """What a person named and this plan runs: `impacted` leaves out named files that the change cannot affect."""
+        """What must be found: all that is required, and what a person named and this plan runs.
+
+        `impacted` leaves out named files that the change cannot affect.
+        """
         chosen = self.after.ids
-        return tuple(name for name in self.after.named if not chosen or name in chosen)
+        return tuple(name for name in self.after.named if not chosen or name in chosen) + self.required
 
     def id_now(self, old_id: str) -> str:
         """The node id now of a test with this id in the baseline."""
@@ -90,8 +99,35 @@ class Tested:
     findings: tuple[Finding, ...]
 
 
-def plan_tests(snapshot: Snapshot, baseline: Snapshot | None, mode: TestMode, named: tuple[str, ...]) -> TestPlan:
-    """The union of what either side selects. Without a baseline nobody knows what changed, and `impacted` runs all."""
+def plan_tests(
+    snapshot: Snapshot,
+    baseline: Snapshot | None,
+    mode: TestMode,
+    named: tuple[str, ...],
+    *,
+    required: tuple[str, ...] = (),
+    left_out: frozenset[str] = frozenset(),
+) -> TestPlan:
+    """The union of what either side selects, and what is required; `left_out` is looked for and not judged.
+
+    Without a baseline nobody knows what changed, and `impacted` runs all.
+    """
+    plan = _select(snapshot, baseline, mode, named)
+    plan = replace(plan, required=required, left_out=left_out)
+    if required and not _is_whole(plan.after):
+        plan = replace(plan, after=_extended(plan.after, mode, required))
+        if baseline is not None and baseline is not snapshot and not _is_whole(plan.before):
+            earlier = (_moved(node_id, plan.old_paths) for node_id in required)
+            earlier_ids = tuple(node_id for node_id in earlier if _exists(baseline, node_id))
+            plan = replace(plan, before=_extended(plan.before, mode, earlier_ids))
+    return plan
+
+
+def _extended(selection: TestSelection, mode: TestMode, ids: tuple[str, ...]) -> TestSelection:
+    return _selection(mode, [*ids, *selection.ids], selection.why, (*selection.named, *ids))
+
+
+def _select(snapshot: Snapshot, baseline: Snapshot | None, mode: TestMode, named: tuple[str, ...]) -> TestPlan:
     if baseline is None or baseline is snapshot:
         changed: tuple[RelPath, ...] | None = None if baseline is None else ()
         return TestPlan(select_tests(snapshot, mode, changed, named), TestSelection("none"))
@@ -145,9 +181,10 @@ def needed_before(
     broke = any(error.new for error in mark_new(after.errors, collected.errors, memory.baseline, snapshot))
     wanted: list[str] = []
     for old_id in collected.collected:
-        if old_id in memory.results:
+        node_id = plan.id_now(old_id)
+        if old_id in memory.results or _is_left_out(node_id, plan):
             continue
-        now = after.results.get(plan.id_now(old_id))
+        now = after.results.get(node_id)
         if now is None or now.outcome is Outcome.LOST:
             if not broke:
                 wanted.append(old_id)
@@ -165,7 +202,7 @@ def conclude(plan: TestPlan, snapshot: Snapshot, baseline: Snapshot | None, atte
     if unknown is not None:
         blind = f"the baseline's tests could not be collected, so none can be known to be lost: {unknown}"
         return Tested(SensorRun(SOURCE, "crashed", after.run.ms, blind), Evidence(named=plan.named), ())
-    run = after.run
+    run = _judged_part(after.run, plan)
     old: dict[str, TestResult] | None = None
     if baseline is snapshot:
         old = dict(run.results)
@@ -178,7 +215,9 @@ def conclude(plan: TestPlan, snapshot: Snapshot, baseline: Snapshot | None, atte
         results=run.results,
         errors=len(run.errors),
         baseline=old,
-        collected_before=frozenset(plan.id_now(node_id) for node_id in collected.run.collected),
+        collected_before=frozenset(
+            node_id for old_id in collected.run.collected if not _is_left_out(node_id := plan.id_now(old_id), plan)
+        ),
         named=plan.named,
     )
     findings = marked_findings(run, snapshot, baseline, collected.run, evidence)
@@ -205,6 +244,18 @@ def marked_findings(
         next(others) if finding.test is None else replace(finding, new=not is_old_failure(finding, evidence))
         for finding in findings
     ]
+
+
+def _judged_part(run: TestRun, plan: TestPlan) -> TestRun:
+    """The run without the tests that are left out."""
+    if not plan.left_out:
+        return run
+    results = {node_id: result for node_id, result in run.results.items() if not _is_left_out(node_id, plan)}
+    return replace(run, results=results)
+
+
+def _is_left_out(node_id: str, plan: TestPlan) -> bool:
+    return any(covers(name, node_id) for name in plan.left_out)
 
 
 def _lost_findings(evidence: Evidence, run: TestRun) -> list[Finding]:

@@ -25,10 +25,11 @@ _FICLONE: Final = 0x40049409
 """From linux/fs.h; btrfs, XFS, bcachefs and overlayfs above them know it."""
 _LEFT_OUT: Final = frozenset({"node_modules"})
 _PREFIX: Final = "octolimb-copy-"
+_LOCK: Final = "lock"
 
 
 class PrivateCopy:
-    """One copy below a temporary directory that only this user can enter. Removed by `drop`, or at the exit."""
+    """One copy below a temporary directory that only this user can enter. Removed by `drop`."""
 
     def __init__(self, scratch: Path, name: str) -> None:
         self.scratch = scratch
@@ -36,14 +37,21 @@ class PrivateCopy:
         self.home = scratch / "home"
         self.temporary = scratch / "tmp"
         self._times: dict[Path, os.stat_result] = {}
-        self._at_exit = weakref.finalize(self, _remove_tree, str(scratch))
+        # Whoever finds this lock free finds a copy whose owner was killed.
+        self._lock = os.open(scratch / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._removal = weakref.finalize(self, _remove, str(scratch), self._lock)
+        # At the exit the host closes its shadows, in an order that finalizers do not have.
+        self._removal.atexit = False
 
     @classmethod
     def of(cls, root: Path) -> PrivateCopy:
         """Copies the tree as it is now. Raises `CannotIsolate` where it cannot be read or there is no room."""
         copy: PrivateCopy | None = None
+        place = scratch_place(root)
+        remove_abandoned(place)
         try:
-            copy = cls(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch_place(root))).resolve(), f"root-{root.name}")
+            copy = cls(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place)).resolve(), f"root-{root.name}")
             for directory in (copy.root, copy.home, copy.temporary):
                 directory.mkdir(mode=0o700)
             copy._fill(root)
@@ -72,7 +80,7 @@ class PrivateCopy:
 
     def drop(self) -> None:
         """Removes it. Idempotent."""
-        self._at_exit()
+        self._removal()
 
     def _fill(self, root: Path) -> None:
         pending = [(root, self.root)]
@@ -113,10 +121,25 @@ def copy_file(source: str, target: str) -> None:
 def supports_reflinks(root: Path) -> bool:
     """Whether a copy of this root would share its blocks; tried with an empty clone of a file of our own there."""
     place = scratch_place(root)
-    return place is not None and os.stat(place).st_dev == os.stat(root).st_dev and _clones_in(place)
+    return os.stat(place).st_dev == os.stat(root).st_dev and _clones_in(place)
 
 
-def scratch_place(root: Path) -> str | None:
+def remove_abandoned(place: str) -> None:
+    """Removes the copies of this user whose owners were killed before they could."""
+    for scratch in Path(place).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            # A copy that is just being made has no lock yet, and is left alone.
+            if scratch.lstat().st_uid != os.getuid():
+                continue
+            lock = os.open(scratch / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove_tree(str(scratch))
+            finally:
+                os.close(lock)
+
+
+def scratch_place(root: Path) -> str:
     """Where copies go: the cache directory where blocks can be shared there, else the usual temporary directory."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     for place in (tempfile.gettempdir(), cache):
@@ -156,6 +179,11 @@ def _refusal(error: OSError) -> CannotIsolate:
         f"cannot make a private copy of the repository: {error.strerror}{place}",
         hint="set TMPDIR to a directory with room that you may write",
     )
+
+
+def _remove(scratch: str, lock: int) -> None:
+    _remove_tree(scratch)
+    os.close(lock)
 
 
 def _remove_tree(path: str) -> None:

@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from octolimb.core.document import Document
-from octolimb.core.errors import CannotIsolate
+from octolimb.core.errors import BadInput, CannotIsolate
 from octolimb.core.overlay import Entry
-from octolimb.core.paths import RelPath
+from octolimb.core.paths import RelPath, parse_directory
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Isolation
 from octolimb.shadow.copies import PrivateCopy, supports_reflinks
@@ -65,7 +65,7 @@ class ShadowHost:
         self._probed: Probed | None = None
         self._last_stamp = 0
         self._shadows: weakref.WeakSet[Shadow] = weakref.WeakSet()
-        self._at_exit = weakref.finalize(self, self._launcher.close)
+        self._at_exit = weakref.finalize(self, _clean_up, self._shadows, self._launcher)
 
     @property
     def isolation(self) -> Isolation:
@@ -93,8 +93,6 @@ class ShadowHost:
 
     def close(self) -> None:
         """Kills every child and removes every copy. Idempotent; also done when the interpreter exits."""
-        for shadow in list(self._shadows):
-            shadow.close()
         self._at_exit()
 
     def __enter__(self) -> Self:
@@ -161,8 +159,7 @@ class ShadowHost:
         return [part for part in OPTIONAL_PARTS if part not in missing]
 
     def _request(self, order: Order, root: Path, home: str, temporary: str, view: ViewRequest) -> LaunchRequest:
-        if not order.command:
-            raise CannotIsolate("there is no command to run")
+        _refuse_malformed(order)
         numbers = {"OCTOLIMB_REPORT_FD": str(REPORT_FD)}
         if order.channel:
             numbers["OCTOLIMB_CHANNEL_FD"] = str(CHANNEL_FD)
@@ -258,6 +255,24 @@ class _CopyProjection:
 
     def drop(self) -> None:
         self._copy.drop()
+
+
+def _clean_up(shadows: weakref.WeakSet[Shadow], launcher: Launcher) -> None:
+    """Children first: what still runs would write into a copy that is being removed."""
+    for shadow in list(shadows):
+        shadow.close()
+    launcher.close()
+
+
+def _refuse_malformed(order: Order) -> None:
+    """What no kernel would execute is refused before a process exists. Raises `BadInput`."""
+    if not order.command or not order.command[0]:
+        raise BadInput("there is no command to run")
+    parse_directory(order.cwd)
+    if any("\0" in text for text in (*order.command, *order.env, *order.env.values())):
+        raise BadInput("a command and its environment cannot hold NUL characters")
+    if any(not name or "=" in name for name in order.env):
+        raise BadInput("a name in the environment cannot be empty or hold '='")
 
 
 def _physical_memory_bytes() -> int:

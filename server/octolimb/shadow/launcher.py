@@ -158,6 +158,8 @@ class Server:
         self._waiting = None
 
     def _leave_to_child(self) -> None:
+        """What a forked child must not hold: the host would take it for a sign of life."""
+        self._dismiss()
         self._requests.close()
         os.close(self._own_life)
         os.close(self._mounts)

@@ -122,8 +122,14 @@ class Launcher:
             command = [sys.executable, "-I", "-S", "-c", _BOOT, str(_PACKAGE), str(theirs.fileno())]
             try:
                 # Its own session keeps a terminal's Ctrl-C away: it is ours to decide what that ends.
+                # Our standard output may be a protocol's: nobody else is to hold it.
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True, env={}
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                    env={},
                 )
             except OSError as error:
                 ours.close()

@@ -158,7 +158,9 @@ def _mount_shadow(root: str, root_fd: int, size: int) -> None:
         _own_like(upper, status)
     kernel.mount(f"/proc/self/fd/{root_fd}", low, None, kernel.MS_BIND)
     options = f"lowerdir={low},upperdir={upper},workdir={work},index=off,metacopy=off,xino=off"
-    options += ",redirect_dir=off" if os.geteuid() == 0 else ",userxattr"
+    # With redirects a directory of the disk can be renamed. In a user namespace the kernel refuses them: there
+    # `rename` says EXDEV, as between file systems, and a program has to copy.
+    options += ",redirect_dir=on" if os.geteuid() == 0 else ",userxattr"
     kernel.mount("overlay", root, "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
     kernel.detach(_STAGE)
     os.rmdir(_STAGE)

@@ -311,7 +311,7 @@ PROJECTS = {
             "pyproject.toml": """
                 [tool.pytest.ini_options]
                 addopts = "-x -ra --strict-markers"
-                filterwarnings = ["error"]
+                filterwarnings = ["error", "ignore::pytest.PytestDeprecationWarning"]
                 """,
             "m.py": "def f():\n    return 1\n",
             "tests/test_m.py": "from m import f\ndef test_it(tmp_path):\n    assert f() == 2\n",

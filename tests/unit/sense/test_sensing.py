@@ -222,6 +222,23 @@ def test_one_syntax_error_is_told_once(project: MakeProject) -> None:
     assert {finding.source for finding in alone.findings} == {"types"}
 
 
+def test_syntax_that_is_newer_than_our_own_python_is_no_error(project: MakeProject) -> None:
+    verdict = project({}).sense({"a.py": 'x = t"{1}"\n'}, sensors=STATIC, trusted=False)
+    assert (judged(verdict), verdict.findings) == (GREEN, ())
+
+
+@pytest.mark.parametrize(
+    "pyproject", ["tool = 1\nproject = 2\n", "[tool]\nruff = 1\nty = 1\n", "x = " + "[" * 5000, "\x00"]
+)
+def test_odd_settings_crash_sensors_at_most(project: MakeProject, pyproject: str) -> None:
+    verdict = project({"a.py": "x = 1\n", "pyproject.toml": pyproject}).sense(
+        sensors=STATIC, baseline=False, trusted=False
+    )
+    crashed = [run.name for run in verdict.sensors if run.status == "crashed"]
+    assert run_of(verdict, "syntax").status == "ran"
+    assert verdict.complete is (not crashed)
+
+
 # -- the tests -------------------------------------------------------------------------------------------------
 
 
@@ -406,13 +423,40 @@ def test_the_generation_is_the_snapshots(project: MakeProject) -> None:
     assert frozenset(run.name for run in verdict.sensors) == ALL_SENSORS
 
 
+# -- what a caller adds and leaves out --------------------------------------------------------------------------
+
+
+def test_required_tests_run_beside_what_is_impacted_and_must_pass(project: MakeProject) -> None:
+    files = {**CALCULATOR, "test_other.py": ONE_TEST, "test_skip.py": SKIPPED}
+    crate: dict[str, str | None] = {"calc.py": str(CALCULATOR["calc.py"]) + "\n"}
+    several = project(files)
+    verdict = several.test(crate, tests="impacted", required=("test_other.py::test_one",))
+    assert judged(verdict) == GREEN
+    assert verdict.tests.passed == 3
+    assert judged(several.test(crate, tests="impacted", required=("test_skip.py::test_one",))) == NOT_GREEN
+    assert not several.test(crate, tests="impacted", required=("test_other.py::test_gone",)).green
+
+
+def test_tests_that_are_left_out_do_not_count(project: MakeProject) -> None:
+    files = {**CALCULATOR, "test_other.py": "def test_red():\n    assert 0\n\n\ndef test_gone():\n    pass\n"}
+    several = project(files)
+    crate: dict[str, str | None] = {"test_other.py": "def test_red():\n    assert 0\n"}
+    assert judged(several.test(crate)) == REGRESSED
+    names = frozenset({"test_other.py::test_red", "test_other.py::test_gone"})
+    verdict = several.test(crate, left_out=names)
+    assert judged(verdict) == GREEN
+    assert (verdict.tests.selected, verdict.tests.failures, verdict.findings) == (2, (), ())
+    request = SenseRequest(Snapshot(several.base), left_out=frozenset({"a"}))
+    assert request.without({"b"}).left_out == {"a", "b"}
+
+
 # -- many snapshots, one baseline ------------------------------------------------------------------------------
 
 
 def test_a_memory_of_the_baseline_changes_no_verdict_and_saves_its_runs(project: MakeProject) -> None:
     calculator = project({**CALCULATOR, "bad.py": "x: int = ''\n"})
     memory = BaselineMemory(Snapshot(calculator.base))
-    crates = [MINUS, "def add(a: int, b: int) -> int:\n    return nope\n", str(CALCULATOR["calc.py"]) + "\n"]
+    crates = [MINUS, "def add(a: int, b: int) -> int:\n    return nope\n"]
     for crate in crates:
         afresh = calculator.sense({"calc.py": crate}, tests="full")
         recalled = calculator.sense({"calc.py": crate}, tests="full", memory=memory)

@@ -208,7 +208,7 @@ def test_an_interpreter_without_pytest_is_told_how_to_get_it(project, bare_pytho
 
 
 def test_a_pytest_that_breaks_when_imported_is_no_verdict(project, bare_python):
-    with pytest.raises(CannotSense, match="pytest cannot be imported .*: ZeroDivisionError"):
+    with pytest.raises(CannotSense, match=r"pytest cannot be imported .*: ZeroDivisionError"):
         project({"pytest.py": "1 / 0\n", "test_it.py": PASS}).run(python=bare_python)
 
 
@@ -216,6 +216,6 @@ def test_an_interpreter_that_is_none_is_no_verdict(project, tmp_path: Path):
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho no such luck >&2\nexit 3\n")
     script.chmod(0o755)
-    with pytest.raises(CannotSense, match="cannot start the project's interpreter .*no such luck") as caught:
+    with pytest.raises(CannotSense, match=r"cannot start the project's interpreter .*no such luck") as caught:
         project({"test_it.py": PASS}).run(python=str(script))
     assert caught.value.hint == "name one that works with --python"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.shadow_repository import Repository, state_of
 
-from octolimb.core.errors import CannotIsolate
+from octolimb.core.errors import BadInput, CannotIsolate
 from octolimb.core.snapshot import Snapshot
 from octolimb.shadow.host import ShadowHost
 from octolimb.shadow.reaping import descendants
@@ -73,9 +73,21 @@ def test_an_unknown_directory_is_a_result(repository: Repository) -> None:
     assert b"nowhere" in done.stderr
 
 
-def test_no_command_is_refused(repository: Repository) -> None:
-    with pytest.raises(CannotIsolate):
-        repository.run()
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ([], {}),
+        ([""], {}),
+        (["echo", "a\0b"], {}),
+        (["true"], {"env": {"A=B": "c"}}),
+        (["true"], {"env": {"A": "\0"}}),
+        (["true"], {"cwd": "../.."}),
+        (["true"], {"cwd": "/etc"}),
+    ],
+)
+def test_what_cannot_be_run_is_refused(repository: Repository, command: list[str], options: dict[str, object]) -> None:
+    with pytest.raises(BadInput):
+        repository.run(*command, **options)  # type: ignore[arg-type]
 
 
 def test_the_report_channel(repository: Repository) -> None:

@@ -118,3 +118,27 @@ def test_owned_by_root_and_seen_by_an_ordinary_user(root: Path) -> None:
     lines = answer_of(root, LEAVE_ROOT, "cat app.py; ls")
     assert lines[:2] == ["overlay ", "VALUE = 2"]
     assert "fresh.py" in lines
+
+
+def test_a_volume_mounted_while_the_host_lives_is_seen(root: Path) -> None:
+    """Namespaces are made ahead of the requests; one that is older than a mount must not serve."""
+    prepare = """
+from octolimb.core.snapshot import Snapshot
+from octolimb.shadow.host import ShadowHost
+from octolimb.workspace.disk import DiskBase
+base = DiskBase(root)
+with ShadowHost(base) as host, host.project(Snapshot(base)) as shadow:
+    for _ in range(3):
+        before = shadow.run(["ls", "pkg/deep"], deadline=60)
+    kernel.mount("tmpfs", str(root / "pkg/deep"), "tmpfs")
+    (root / "pkg/deep/volume.txt").write_text("")
+    after = shadow.run(["ls", "pkg/deep"], deadline=60)
+    print(before.stdout, after.stdout)
+    sys.exit()
+"""
+    assert answer_of(root, prepare, "") == [r"b'leaf.txt\n' b'volume.txt\n'"]
+
+
+def test_a_directory_of_the_disk_can_be_renamed_by_root(root: Path) -> None:
+    command = f"""{sys.executable} -c "import os; os.rename('pkg', 'lib'); print(sorted(os.listdir('lib')))" """
+    assert answer_of(root, "", command)[1] == "['__init__.py', 'core.py', 'deep']"

@@ -22,6 +22,14 @@ _CUTOFF: Final = 0.6
 _MOST: Final = 5
 
 
+class Ground(NamedTuple):
+    """The file `path` of `snapshot`, parsed: where names are respelt."""
+
+    snapshot: Snapshot
+    path: RelPath
+    source: Source
+
+
 class Respelling(NamedTuple):
     """One way to respell a name; `distance` is 0 for the same word up to case, towards 1 for one hardly alike."""
 
@@ -31,8 +39,9 @@ class Respelling(NamedTuple):
     distance: float
 
 
-def respell_name(source: Source, path: RelPath, name: str, hint: str = "") -> Iterator[Respelling]:
+def respell_name(ground: Ground, name: str, hint: str = "") -> Iterator[Respelling]:
     """Other names for an undefined one: those of the file and the builtins."""
+    _, path, source = ground
     known: dict[str, None] = {}
     places: list[ast.AST] = []
     for node in ast.walk(source.tree):
@@ -57,10 +66,9 @@ def respell_name(source: Source, path: RelPath, name: str, hint: str = "") -> It
         yield Respelling(edits, name, f"self.{name}", 0.5)
 
 
-def respell_attribute(
-    source: Source, path: RelPath, snapshot: Snapshot, owner: str, name: str, hint: str = ""
-) -> Iterator[Respelling]:
+def respell_attribute(ground: Ground, owner: str, name: str, hint: str = "") -> Iterator[Respelling]:
     """Other attributes where `owner`, a type or module as the message names it, has no `name`."""
+    snapshot, path, source = ground
     spans = []
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and node.attr == name:
@@ -72,10 +80,9 @@ def respell_attribute(
         yield from _respelled(path, spans, name, known or used, hint)
 
 
-def respell_import(
-    source: Source, path: RelPath, snapshot: Snapshot, name: str, module: str, hint: str = ""
-) -> Iterator[Respelling]:
+def respell_import(ground: Ground, name: str, module: str, hint: str = "") -> Iterator[Respelling]:
     """Other names to import where `module` has no `name`."""
+    snapshot, path, source = ground
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.ImportFrom):
             continue
@@ -86,8 +93,9 @@ def respell_import(
                 yield from _respelled(path, [(start, start + len(name))], name, known, hint)
 
 
-def respell_module(source: Source, path: RelPath, snapshot: Snapshot, module: str) -> Iterator[Respelling]:
+def respell_module(ground: Ground, module: str) -> Iterator[Respelling]:
     """Other modules where there is none of that name."""
+    snapshot, path, source = ground
     known = [name for name in sys.stdlib_module_names if not name.startswith("_")]
     known += [module_name(other, snapshot) for other, _ in project_files(snapshot) if other != path]
     for node in ast.walk(source.tree):
@@ -100,8 +108,9 @@ def respell_module(source: Source, path: RelPath, snapshot: Snapshot, module: st
                     yield from _respelled(path, [(place, place + len(module))], module, known, "")
 
 
-def respell_key(source: Source, path: RelPath, key: str) -> Iterator[Respelling]:
+def respell_key(ground: Ground, key: str) -> Iterator[Respelling]:
     """Other strings of the file for a key that is missing."""
+    _, path, source = ground
     known: dict[str, None] = {}
     spans: list[tuple[int, int, str]] = []
     for node in ast.walk(source.tree):
@@ -120,10 +129,9 @@ def respell_key(source: Source, path: RelPath, key: str) -> Iterator[Respelling]
         yield from _respelled(path, [(start, end)], key, safe, "")
 
 
-def respell_keyword(
-    source: Source, path: RelPath, snapshot: Snapshot, function: str, name: str, hint: str = ""
-) -> Iterator[Respelling]:
+def respell_keyword(ground: Ground, function: str, name: str, hint: str = "") -> Iterator[Respelling]:
     """Other parameters where `function` takes no keyword `name`; then the call without it."""
+    snapshot, path, source = ground
     bare = function.rpartition(".")[2]
     known = list(_parameters(bare, snapshot))
     if bare == "__init__" and "." in function:
@@ -184,11 +192,11 @@ def _top_names(tree: ast.Module) -> Iterator[str]:
 
 def _members(node: ast.ClassDef) -> Iterator[str]:
     for inner in ast.walk(node):
-        if isinstance(inner, Function):
-            yield inner.name
-        elif isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "self":
-            if isinstance(inner.ctx, ast.Store):
-                yield inner.attr
+        match inner:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                yield name
     for statement in node.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             yield statement.target.id

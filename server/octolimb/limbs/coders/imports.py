@@ -24,31 +24,70 @@ PRUNED: Final = frozenset(
 MAX_FILES: Final = 4000
 
 _MEMBERS = {
-    "abc": "ABC ABCMeta abstractmethod", "argparse": "ArgumentParser Namespace",
+    "abc": "ABC ABCMeta abstractmethod",
+    "argparse": "ArgumentParser Namespace",
     "collections": "Counter OrderedDict defaultdict deque namedtuple ChainMap UserDict",
     "collections.abc": "Callable Generator Hashable Iterable Iterator Mapping MutableMapping Sequence",
     "concurrent.futures": "ThreadPoolExecutor ProcessPoolExecutor as_completed Future",
     "contextlib": "contextmanager suppress closing ExitStack redirect_stdout nullcontext asynccontextmanager",
-    "copy": "deepcopy", "dataclasses": "dataclass field asdict astuple replace fields is_dataclass",
-    "datetime": "datetime date timedelta timezone", "decimal": "Decimal ROUND_HALF_UP", "enum": "Enum IntEnum auto Flag StrEnum",
-    "fractions": "Fraction", "functools": "partial wraps lru_cache reduce cached_property total_ordering singledispatch cmp_to_key cache",
-    "heapq": "heappush heappop heapify nlargest nsmallest heapreplace", "bisect": "bisect_left bisect_right insort bisect",
-    "io": "StringIO BytesIO TextIOWrapper", "itertools": "chain combinations permutations product groupby islice count cycle "
-    "repeat zip_longest accumulate starmap takewhile dropwhile tee combinations_with_replacement pairwise",
-    "math": "sqrt ceil floor pi inf gcd log isclose factorial hypot sin cos log2 log10", "operator": "itemgetter attrgetter methodcaller",
-    "pathlib": "Path PurePath PurePosixPath", "random": "randint choice shuffle sample", "string": "ascii_lowercase ascii_letters "
-    "digits punctuation ascii_uppercase Template", "subprocess": "Popen CalledProcessError PIPE",
-    "tempfile": "TemporaryDirectory NamedTemporaryFile mkdtemp", "textwrap": "dedent indent wrap", "threading": "Thread Lock RLock Event",
-    "time": "sleep perf_counter monotonic", "types": "SimpleNamespace MappingProxyType ModuleType TracebackType",
-    "typing": "Any Optional Union List Dict Set Tuple Type Literal Protocol TypeVar Generic cast overload NamedTuple TypedDict "
-    "ClassVar Final TYPE_CHECKING Awaitable NoReturn Annotated", "unittest": "TestCase", "unittest.mock": "Mock MagicMock patch",
-    "urllib.parse": "urlparse urlencode urljoin quote unquote parse_qs urlsplit", "uuid": "uuid4 UUID", "warnings": "warn",
-    "hashlib": "md5 sha1 sha256", "json": "dumps loads", "statistics": "mean median stdev", "glob": "iglob", "re": "compile",
-    "base64": "b64encode b64decode", "inspect": "signature getmembers", "weakref": "WeakKeyDictionary WeakValueDictionary",
-    "traceback": "format_exc", "importlib": "import_module", "numbers": "Number Integral Real", "queue": "Queue", "os.path": "join",
-}  # fmt: skip
-_ALIASES = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot", "tf": "tensorflow", "sns": "seaborn", "nx": "networkx",
-            "dt": "datetime", "ET": "xml.etree.ElementTree", "osp": "os.path"}  # fmt: skip
+    "copy": "deepcopy",
+    "dataclasses": "dataclass field asdict astuple replace fields is_dataclass",
+    "datetime": "datetime date timedelta timezone",
+    "decimal": "Decimal ROUND_HALF_UP",
+    "enum": "Enum IntEnum auto Flag StrEnum",
+    "fractions": "Fraction",
+    "functools": "partial wraps lru_cache reduce cached_property total_ordering singledispatch cmp_to_key cache",
+    "heapq": "heappush heappop heapify nlargest nsmallest heapreplace",
+    "bisect": "bisect_left bisect_right insort bisect",
+    "io": "StringIO BytesIO TextIOWrapper",
+    "itertools": (
+        "chain combinations permutations product groupby islice count cycle repeat zip_longest "
+        "accumulate starmap takewhile dropwhile tee combinations_with_replacement pairwise"
+    ),
+    "math": "sqrt ceil floor pi inf gcd log isclose factorial hypot sin cos log2 log10",
+    "operator": "itemgetter attrgetter methodcaller",
+    "pathlib": "Path PurePath PurePosixPath",
+    "random": "randint choice shuffle sample",
+    "string": "ascii_lowercase ascii_letters digits punctuation ascii_uppercase Template",
+    "subprocess": "Popen CalledProcessError PIPE",
+    "tempfile": "TemporaryDirectory NamedTemporaryFile mkdtemp",
+    "textwrap": "dedent indent wrap",
+    "threading": "Thread Lock RLock Event",
+    "time": "sleep perf_counter monotonic",
+    "types": "SimpleNamespace MappingProxyType ModuleType TracebackType",
+    "typing": (
+        "Any Optional Union List Dict Set Tuple Type Literal Protocol TypeVar Generic cast overload "
+        "NamedTuple TypedDict ClassVar Final TYPE_CHECKING Awaitable NoReturn Annotated"
+    ),
+    "unittest": "TestCase",
+    "unittest.mock": "Mock MagicMock patch",
+    "urllib.parse": "urlparse urlencode urljoin quote unquote parse_qs urlsplit",
+    "uuid": "uuid4 UUID",
+    "warnings": "warn",
+    "hashlib": "md5 sha1 sha256",
+    "json": "dumps loads",
+    "statistics": "mean median stdev",
+    "glob": "iglob",
+    "re": "compile",
+    "base64": "b64encode b64decode",
+    "inspect": "signature getmembers",
+    "weakref": "WeakKeyDictionary WeakValueDictionary",
+    "traceback": "format_exc",
+    "importlib": "import_module",
+    "numbers": "Number Integral Real",
+    "queue": "Queue",
+    "os.path": "join",
+}
+_ALIASES = {
+    "np": "numpy",
+    "pd": "pandas",
+    "plt": "matplotlib.pyplot",
+    "tf": "tensorflow",
+    "sns": "seaborn",
+    "nx": "networkx",
+    "ET": "xml.etree.ElementTree",
+    "osp": "os.path",
+}
 _KNOWN: dict[str, list[str]] = {}
 for _module, _names in _MEMBERS.items():
     for _name in _names.split():
@@ -76,7 +115,9 @@ def sources_of(name: str, snapshot: Snapshot, path: RelPath) -> list[Import]:
     defined: list[Import] = []
     text = snapshot.document(path).text
     relative = re.search(r"^from \.", text, re.MULTILINE) is not None
-    pattern = re.compile(rf"^(?:(?:async\s+)?def|class)\s+{re.escape(name)}\b|^{re.escape(name)}\s*(?::[^=\n]+)?=", re.MULTILINE)
+    pattern = re.compile(
+        rf"^(?:(?:async\s+)?def|class)\s+{re.escape(name)}\b|^{re.escape(name)}\s*(?::[^=\n]+)?=", re.MULTILINE
+    )
     for other, content in project_files(snapshot):
         if other == path or name not in content:
             continue
@@ -139,16 +180,19 @@ def insert_import(source: Source, path: RelPath, wanted: Import) -> TextEdit | N
                 assert last.end_col_offset is not None
                 place = source.offset(last.end_lineno, last.end_col_offset)
                 return TextEdit(path, place, place, f", {wanted.name}")
-        elif isinstance(statement, ast.Import) and not wanted.name:
-            if any((alias.name, alias.asname or "") == (wanted.module, wanted.alias) for alias in statement.names):
-                return None
+        elif isinstance(statement, ast.Import) and (wanted.module, wanted.alias) in [
+            (alias.name, alias.asname or "") for alias in statement.names
+        ]:
+            return None
     newline = source.newline
     anchor, imports = _anchor(body)
     if anchor is not None and source.own_lines(anchor) is not None:
         end = source.line_end(anchor.end_lineno or 1)
         lead = "" if source.text[:end].endswith(("\n", "\r")) else newline
         blank = "" if imports else newline
-        after = newline if not imports and body[-1] is not anchor and source.text[end:].split(newline)[0].strip() else ""
+        after = (
+            newline if not imports and body[-1] is not anchor and source.text[end:].split(newline)[0].strip() else ""
+        )
         return TextEdit(path, end, end, f"{lead}{blank}{wanted.line}{newline}{after}")
     first = body[0] if body else None
     if first is None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from octolimb.core.paths import RelPath
-from octolimb.limbs.candidates import Candidate, TextEdit
+from octolimb.limbs.candidates import Candidate, Suspicion, TextEdit
 from octolimb.limbs.coders import operators
-from octolimb.limbs.coders.equivalence import Distinct, edited
+from octolimb.limbs.coders.equivalence import Distinct
 from octolimb.limbs.coders.pain import PainHints
 from octolimb.limbs.coders.scopes import Scope, function_scope, module_scope
 from octolimb.limbs.coders.sites import NODE_OPERATORS, STATEMENT_OPERATORS, Mutation, Routine, Site
@@ -97,6 +97,34 @@ def two_edits(
         note = f"{_note(source, one.mutation)}; {_note(source, other.mutation)}"
         edits = tuple(TextEdit(path, *edit) for edit in sorted(both.edits))
         yield Candidate(edits, operator, round(cost + _PAIR_COST, 4), note)
+
+
+def search(texts: Mapping[RelPath, str], suspicion: Suspicion, *, pain: PainHints) -> Iterator[Candidate]:
+    """Single edits in all the suspicious files of `texts`, then pairs of them, each time cheapest first.
+
+    A file is parsed only when nothing in more suspicious ones is likelier than the best it could offer.
+    """
+    for family, base in ((generate, 0.0), (two_edits, _PAIR_COST)):
+        waiting = [(base + _penalty(max(lines.values())), path) for path, lines in suspicion.items() if lines]
+        heapq.heapify(waiting)
+        streams: list[tuple[float, RelPath, Candidate, Iterator[Candidate]]] = []
+        while waiting or streams:
+            while waiting and (not streams or waiting[0][0] <= streams[0][0]):
+                _, path = heapq.heappop(waiting)
+                if path in texts:
+                    _advance(streams, path, family(texts[path], path, suspicion[path], pain=pain))
+            if streams:
+                _, path, candidate, stream = heapq.heappop(streams)
+                yield candidate
+                _advance(streams, path, stream)
+
+
+def _advance(
+    streams: list[tuple[float, RelPath, Candidate, Iterator[Candidate]]], path: RelPath, stream: Iterator[Candidate]
+) -> None:
+    following = next(stream, None)
+    if following is not None:
+        heapq.heappush(streams, (following.cost, path, following, stream))
 
 
 def _parsed(text: str) -> Source | None:
@@ -182,8 +210,19 @@ def _units(source: Source, suspicion: Mapping[int, float]) -> Iterator[_Unit]:
             stack.extend((inner, scope) for inner in reversed(statement.body))
         elif _heaviest(suspicion, statement) > 0:
             loose.append(statement)
+            # Functions may stand below an `if` or `try` of the module or class.
+            stack.extend((inner, scope) for inner in _definitions(statement))
     if loose:
         yield _Unit(None, outer, loose, max(_heaviest(suspicion, statement) for statement in loose))
+
+
+def _definitions(statement: ast.stmt) -> Iterator[ast.stmt]:
+    for block in blocks(statement):
+        for inner in block:
+            if isinstance(inner, Function | ast.ClassDef):
+                yield inner
+            else:
+                yield from _definitions(inner)
 
 
 def _nested(function: Function, outer: Scope, suspicion: Mapping[int, float]) -> Iterator[_Unit]:
@@ -235,4 +274,4 @@ def _mutations(site: Site) -> Iterator[Mutation]:
             yield from on_statement(site)
 
 
-__all__ = ["edited", "generate", "two_edits"]
+__all__ = ["generate", "search", "two_edits"]

@@ -98,9 +98,8 @@ def _wanted(tree: ast.AST) -> Iterator[str]:
         sides: Sequence[ast.expr] = ()
         if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1:
             sides = (node.test.comparators[0], node.test.left)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) >= 2:
-            if node.func.attr.startswith("assert"):
-                sides = (node.args[1], node.args[0])
+        elif isinstance(node, ast.Call) and len(node.args) > 1 and getattr(node.func, "attr", "").startswith("assert"):
+            sides = (node.args[1], node.args[0])
         for side in sides:
             text = literal_text(side)
             if text:

@@ -69,7 +69,8 @@ def _mentions(before: str, added: list[str], mined: set[str]) -> bool:
     """True where the added text holds a literal that the tests know and the file did not."""
     for text in added:
         for token in _TOKEN.findall(text):
-            if _LITERAL.match(token) and token not in _PLAIN and token not in before:
-                if token in mined or token.replace('"', "'") in mined:
-                    return True
+            if not _LITERAL.match(token) or token in _PLAIN or token in before:
+                continue
+            if token in mined or token.replace('"', "'") in mined:
+                return True
     return False

@@ -295,7 +295,9 @@ def _guess_from_use(function: Function, scope: Scope) -> None:
                 kind = "int"
             case ast.BinOp(left=ast.Name(id=name), op=ast.Mod(), right=ast.Constant(value=int())):
                 kind = "int"
-            case ast.Compare(left=ast.Name(id=name), comparators=[ast.Constant(value=int() | float() | str() as value)]):
+            case ast.Compare(
+                left=ast.Name(id=name), comparators=[ast.Constant(value=int() | float() | str() as value)]
+            ):
                 kind = type(value).__name__
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Slice()):
                 kind = "list"

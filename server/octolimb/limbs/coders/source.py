@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BLOCKS = ("body", "orelse", "finalbody")
@@ -67,9 +68,23 @@ class Source:
         self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
         self._ascii = text.isascii()
         self.parents: dict[ast.AST, ast.AST] = {}
-        for node in ast.walk(self.tree):
-            for child in ast.iter_child_nodes(node):
-                self.parents[child] = node
+        self._adopt()
+
+    def _adopt(self) -> None:
+        # This visits every node of the file, so it does without the slower generators of `ast`.
+        stack: list[ast.AST] = [self.tree]
+        parents = self.parents
+        while stack:
+            node = stack.pop()
+            for value in vars(node).values():
+                if isinstance(value, ast.AST):
+                    parents[value] = node
+                    stack.append(value)
+                elif isinstance(value, list):
+                    for child in value:
+                        if isinstance(child, ast.AST):
+                            parents[child] = node
+                            stack.append(child)
 
     # -- places ------------------------------------------------------------------------------------------------
 
@@ -98,7 +113,8 @@ class Source:
     def span(self, node: ast.AST) -> Span:
         """Start and end of an expression or statement. Surrounding parentheses do not belong to it."""
         assert isinstance(node, ast.expr | ast.stmt | ast.arg | ast.keyword | ast.ExceptHandler)
-        assert node.end_lineno is not None and node.end_col_offset is not None
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
         return self.offset(node.lineno, node.col_offset), self.offset(node.end_lineno, node.end_col_offset)
 
     def of(self, node: ast.AST) -> str:
@@ -182,7 +198,7 @@ class Source:
         if not parts or (isinstance(node, ast.Call) and len(parts) == 1 and isinstance(parts[0], ast.GeneratorExp)):
             return []
         edges = [start]
-        for before, after in zip(parts, parts[1:], strict=False):
+        for before, after in pairwise(parts):
             gap_start, gap_end = self.span(before)[1], self.span(after)[0]
             gap = self.text[gap_start:gap_end]
             if "#" in gap or gap.count(",") != 1:
@@ -195,7 +211,7 @@ class Source:
         trailing = last_end + tail.index(",") + 1 if "," in tail else end + 1
         edges.append(trailing)
         found: list[Span] = []
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             piece = self.text[low : high - 1]
             if "#" in piece:
                 return []
@@ -213,6 +229,27 @@ class Source:
         if head.strip() or (tail and not tail.startswith("#")) or self.text.startswith("elif", start):
             return None
         return low, high
+
+    def shifted(self, lines: Span, old: str, new: str) -> str:
+        """Whole lines with indentation `old` replaced by `new`; the inside of strings over several lines stays."""
+        start, end = lines
+        line = self.line_of(start)
+        rows = []
+        while start < end:
+            stop = min(self.line_end(line), end)
+            row = self.text[start:stop]
+            rows.append(new + row[len(old) :] if row.startswith(old) and line not in self._inside_strings else row)
+            start, line = stop, line + 1
+        return "".join(rows)
+
+    @cached_property
+    def _inside_strings(self) -> frozenset[int]:
+        found: set[int] = set()
+        for node in self.parents:
+            if isinstance(node, ast.JoinedStr | ast.Constant) and node.end_lineno != node.lineno:
+                assert node.end_lineno is not None
+                found.update(range(node.lineno + 1, node.end_lineno + 1))
+        return frozenset(found)
 
     def header_lines(self, statement: ast.stmt) -> range:
         """The lines of a simple statement, or those of a compound one before its first block."""

@@ -18,11 +18,28 @@ _OPENERS = {"(": ")", "[": "]", "{": "}"}
 _CLOSERS = {closer: opener for opener, closer in _OPENERS.items()}
 _COMPOUND = re.compile(r"\s*(?:if|elif|else|for|while|def|class|try|except|finally|with|async|match|case)\b")
 _REPLACED = (
-    (r"\belse\s+if\b", "elif"), (r"\belseif\b", "elif"), (r"=>", ">="), (r"=<", "<="), (r"&&", " and "), (r"\|\|", " or "),
-    (r"!(?!=)\s*", "not "), (r"\+\+", " += 1"), (r"--$", " -= 1"), (r"<>", "!="), (r"\bnull\b", "None"), (r";\s*$", ""),
-    (r"===", "=="), (r"!==", "!="), (r"\bprint\s+(?!\()(.+?)\s*$", r"print(\1)"), (r"\braise\s+(\w+)\s*,\s*(.+)$", r"raise \1(\2)"),
-    (r"\bexcept\s+(\w+)\s*,\s*(\w+)\s*:", r"except \1 as \2:"), (r"\{\s*$", ":"), (r":\s*:", ":"), (r",\s*,", ","), (r"\bdef\s+(\w+)\s*:", r"def \1():"),
-)  # fmt: skip
+    (r"\belse\s+if\b", "elif"),
+    (r"\belseif\b", "elif"),
+    (r"=>", ">="),
+    (r"=<", "<="),
+    (r"&&", " and "),
+    (r"\|\|", " or "),
+    (r"!(?!=)\s*", "not "),
+    (r"\+\+", " += 1"),
+    (r"--$", " -= 1"),
+    (r"<>", "!="),
+    (r"\bnull\b", "None"),
+    (r";\s*$", ""),
+    (r"===", "=="),
+    (r"!==", "!="),
+    (r"\bprint\s+(?!\()(.+?)\s*$", r"print(\1)"),
+    (r"\braise\s+(\w+)\s*,\s*(.+)$", r"raise \1(\2)"),
+    (r"\bexcept\s+(\w+)\s*,\s*(\w+)\s*:", r"except \1 as \2:"),
+    (r"\{\s*$", ":"),
+    (r":\s*:", ":"),
+    (r",\s*,", ","),
+    (r"\bdef\s+(\w+)\s*:", r"def \1():"),
+)
 _STRING = re.compile(r"""(?:'''.*?'''|\"\"\".*?\"\"\"|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\#[^\r\n]*)""", re.DOTALL)
 _MAX_FRONTIER = 12
 

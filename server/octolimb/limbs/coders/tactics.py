@@ -15,6 +15,7 @@ from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.limbs.candidates import Candidate, TextEdit
 from octolimb.limbs.coders.close_names import (
+    Ground,
     Respelling,
     respell_attribute,
     respell_import,
@@ -77,7 +78,7 @@ def _all(
             yield from _syntax(document.text, path, behind)
             continue
         for message in dict.fromkeys(messages):
-            yield from _names(snapshot, source, path, message, behind)
+            yield from _names(Ground(snapshot, path, source), message, behind)
     yield from _lint(fixes)
 
 
@@ -99,41 +100,41 @@ def edit_between(before: str, after: str, path: RelPath) -> TextEdit:
     return TextEdit(path, start, len(before) - end, after[start : len(after) - end])
 
 
-def _names(snapshot: Snapshot, source: Source, path: RelPath, message: str, behind: float) -> Iterator[Candidate]:
+def _names(ground: Ground, message: str, behind: float) -> Iterator[Candidate]:
     match = _HINT.search(message)
     hint = match.group(1) if match else ""
     for name in dict.fromkeys(_UNDEFINED.findall(message)):
-        if not re.search(rf"\b{name}\b", source.text):
+        if not re.search(rf"\b{name}\b", ground.source.text):
             continue
-        yield from _imports(snapshot, source, path, name, behind)
+        yield from _imports(ground, name, behind)
         # A hint may name the module that was not imported, which an import already covers.
-        yield from _respelled(respell_name(source, path, name, hint), "close-name", behind)
+        yield from _respelled(respell_name(ground, name, hint), "close-name", behind)
     for owner, name in dict.fromkeys([*_ATTRIBUTE.findall(message), *_NO_MEMBER.findall(message)]):
-        yield from _respelled(respell_attribute(source, path, snapshot, owner, name, hint), "close-attribute", behind)
-        yield from _respelled(respell_import(source, path, snapshot, name, owner, hint), "close-import", behind)
+        yield from _respelled(respell_attribute(ground, owner, name, hint), "close-attribute", behind)
+        yield from _respelled(respell_import(ground, name, owner, hint), "close-import", behind)
     for name, module in dict.fromkeys(_CANNOT_IMPORT.findall(message)):
-        yield from _respelled(respell_import(source, path, snapshot, name, module, hint), "close-import", behind)
-        yield from _moved_import(snapshot, source, path, name, module, behind)
+        yield from _respelled(respell_import(ground, name, module, hint), "close-import", behind)
+        yield from _moved_import(ground, name, module, behind)
     for module in dict.fromkeys(_NO_MODULE.findall(message)):
-        yield from _respelled(respell_module(source, path, snapshot, module), "close-module", behind)
+        yield from _respelled(respell_module(ground, module), "close-module", behind)
     for function, name in dict.fromkeys(_KEYWORD.findall(message)):
-        respellings = respell_keyword(source, path, snapshot, function, name, hint)
+        respellings = respell_keyword(ground, function, name, hint)
         yield from _respelled(respellings, "close-keyword", behind)
     for _, key in dict.fromkeys(_KEY.findall(message)):
-        yield from _respelled(respell_key(source, path, key), "close-key", behind)
+        yield from _respelled(respell_key(ground, key), "close-key", behind)
 
 
-def _imports(snapshot: Snapshot, source: Source, path: RelPath, name: str, behind: float) -> Iterator[Candidate]:
+def _imports(ground: Ground, name: str, behind: float) -> Iterator[Candidate]:
+    snapshot, path, source = ground
     for rank, wanted in enumerate(sources_of(name, snapshot, path)):
         edit = insert_import(source, path, wanted)
         if edit is not None:
             yield Candidate((edit,), "missing-import", _CERTAIN + behind + 0.1 * rank, f"add {wanted.line}")
 
 
-def _moved_import(
-    snapshot: Snapshot, source: Source, path: RelPath, name: str, module: str, behind: float
-) -> Iterator[Candidate]:
+def _moved_import(ground: Ground, name: str, module: str, behind: float) -> Iterator[Candidate]:
     """The name lives in another module than the one it is imported from."""
+    snapshot, path, source = ground
     pattern = re.compile(rf"^(\s*from\s+)([\w.]+)(\s+import\s+{name}\s*)$", re.MULTILINE)
     for match in pattern.finditer(source.text):
         for rank, wanted in enumerate(sources_of(name, snapshot, path)):

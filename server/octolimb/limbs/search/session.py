@@ -101,6 +101,7 @@ class SearchSession:
         self._lost = ""
         self._hello: Frame = {}
         self._numbers = itertools.count(1)
+        self._inbox: dict[int, deque[Frame]] = {}
         self._outcomes: dict[str, Frame] | None = None
         self._fresh_passing: list[str] = []
         self._fresh_limit: float | None = None
@@ -221,10 +222,10 @@ class SearchSession:
 
     def _trials(self, candidates: Iterator[Candidate], until: float, stop: Callable[[], bool]) -> Iterator[Trial]:
         queue: CandidateQueue | None = None
+        flying: deque[_Flight] = deque()
         try:
             self._open()
             queue = CandidateQueue(candidates, self._planner, parked=self._parked and self._failing())
-            flying: deque[_Flight] = deque()
             while not stop() and time.monotonic() < until:
                 while len(flying) < _AHEAD and (batch := queue.take(last=not flying)):
                     flying.append(self._launch(batch, until))
@@ -242,6 +243,9 @@ class SearchSession:
                         break
         except WorkerGone as gone:
             self._lost = str(gone)
+        finally:
+            for flight in flying:
+                self._inbox.pop(flight.number, None)
         if queue is not None:
             yield from queue.given_up()
 
@@ -327,18 +331,26 @@ class SearchSession:
     def _send(self, order: Frame, *, until: float) -> int:
         assert self._connection is not None, "the worker is started before it is asked"
         number = next(self._numbers)
+        self._inbox[number] = deque()
         self._connection.send({**order, "id": number, "seconds": max(0.0, until - time.monotonic())})
         return number
 
     def _answers(self, number: int, until: float) -> Iterator[Frame]:
-        """The answers to one request; those to earlier ones, which nobody waits for any more, are dropped."""
+        """The answers to one request. Those to others wait for their turn, or are dropped where nobody waits."""
         assert self._connection is not None, "the worker is started before it is asked"
-        while True:
-            frame = self._connection.receive(until + _GRACE_SECONDS)
-            if frame["id"] == number:
-                if frame.get("end"):
+        inbox = self._inbox[number]
+        try:
+            while True:
+                while not inbox:
+                    frame = self._connection.receive(until + _GRACE_SECONDS)
+                    if frame["id"] in self._inbox:
+                        self._inbox[frame["id"]].append(frame)
+                answer = inbox.popleft()
+                if answer.get("end"):
                     return
-                yield frame
+                yield answer
+        finally:
+            del self._inbox[number]
 
 
 def _case(number: int, plan: BodyPlan | FilePlan) -> Frame:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 from octolimb.core.errors import BadPath
 from octolimb.core.paths import RelPath, parse_directory
-from octolimb.core.snapshot import Snapshot
+from octolimb.core.snapshot import Kind, Snapshot
 from octolimb.core.verdicts import TestMode
 from octolimb.sense.tests.imports import ImportGraph, build_graph
 from octolimb.sense.tests.layout import CONFIGURATION_FILES, Layout, read_layout
@@ -43,16 +43,18 @@ def select_tests(
     if impacted is None:
         return TestSelection("impacted", tuple(asked), why, tuple(asked))
     if not asked:
-        return TestSelection("impacted", tuple(sorted(impacted)), why)
+        # No ids would mean the whole suite.
+        mode_left: TestMode = "impacted" if impacted else "none"
+        return TestSelection(mode_left, tuple(sorted(impacted)), why)
     chosen: list[str] = []
     for name in asked:
-        if _is_node_id(snapshot, name) or name in impacted:
+        kind = _kind(snapshot, name)
+        # What does not exist is kept, as are node ids: the run says what was not found.
+        if name in impacted or kind is None:
             chosen.append(name)
-        elif snapshot.kind(name) == "directory":
+        elif kind == "directory":
             directory = parse_directory(name)
             chosen += sorted(path for path in impacted if path.is_below(directory))
-        elif snapshot.kind(name) is None:
-            chosen.append(name)
     if not chosen:
         return TestSelection("none", why="the change can affect none of the named tests")
     return TestSelection("impacted", tuple(dict.fromkeys(chosen)), why, tuple(asked))
@@ -102,10 +104,7 @@ def _shown(paths: Collection[RelPath]) -> str:
 def _as_test(snapshot: Snapshot, layout: Layout, raw: str) -> str | None:
     """The canonical form of what a person named, or None where it is no test and holds none."""
     path, separator, names = raw.partition("::")
-    try:
-        kind = snapshot.kind(parse_directory(raw))
-    except BadPath:
-        kind = None
+    kind = _kind(snapshot, raw)
     if kind is None and separator:
         try:
             return f"{RelPath(path)}::{names}"
@@ -126,5 +125,8 @@ def _as_test(snapshot: Snapshot, layout: Layout, raw: str) -> str | None:
     return found if holds else None
 
 
-def _is_node_id(snapshot: Snapshot, name: str) -> bool:
-    return "::" in name and snapshot.kind(name) is None
+def _kind(snapshot: Snapshot, path: str) -> Kind | None:
+    try:
+        return snapshot.kind(parse_directory(path))
+    except BadPath:
+        return None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from octolimb.core.errors import BadPath
-from octolimb.core.paths import RelPath
+from octolimb.core.paths import RelPath, parse_directory
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding, Outcome, TestResult
 from octolimb.sense.tests.findings import error_finding
@@ -217,7 +217,7 @@ def _not_found(wanted: str, reports: Reports, snapshot: Snapshot, ending: Ending
 
 def _exists(path: str, snapshot: Snapshot) -> bool:
     try:
-        return snapshot.kind(path) is not None
+        return snapshot.kind(parse_directory(path)) is not None
     except BadPath:
         return False
 

@@ -59,7 +59,9 @@ def replace_by_name(site: Site, node: ast.AST) -> Iterator[Mutation]:
     if isinstance(parent, ast.Call) and parent.func is node:
         return
     kind = site.scope.infer(node)
-    if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool) or len(str(node.value)) > 20):
+    if isinstance(node, ast.Constant) and (
+        node.value is None or isinstance(node.value, bool) or len(str(node.value)) > 20
+    ):
         return
     whole = isinstance(parent, ast.Return | ast.Assign | ast.AugAssign)
     rank = 0
@@ -88,9 +90,10 @@ def extend_by_term(site: Site, node: ast.AST) -> Iterator[Mutation]:
     if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
         return
     parent = site.source.parents.get(node)
-    if isinstance(parent, ast.Attribute | ast.Expr | ast.FormattedValue | ast.JoinedStr | ast.Subscript | ast.keyword):
-        if not (isinstance(parent, ast.Subscript) and parent.slice is node):
-            return
+    if isinstance(parent, ast.Attribute | ast.Expr | ast.FormattedValue | ast.JoinedStr | ast.keyword):
+        return
+    if isinstance(parent, ast.Subscript) and parent.slice is not node:
+        return
     if isinstance(parent, ast.Call) and parent.func is node:
         return
     kind = base(site.scope.infer(node))
@@ -102,7 +105,7 @@ def extend_by_term(site: Site, node: ast.AST) -> Iterator[Mutation]:
         other = base(site.scope.kinds.get(name, ""))
         if name == text or name in ("self", "cls"):
             continue
-        if kind in NUMBERS and other in (*NUMBERS, "") or (not kind and other in NUMBERS):
+        if (kind in NUMBERS and other in (*NUMBERS, "")) or (not kind and other in NUMBERS):
             for symbol, cost in (("+", 2.6), ("-", 2.6), ("*", 2.8), ("%", 3.2), ("//", 3.4)):
                 strength = 10 if symbol in "+-" else 11
                 yield site.replace("add-term", cost + whole + 0.1 * rank, node, f"{text} {symbol} {name}", strength)
@@ -110,7 +113,14 @@ def extend_by_term(site: Site, node: ast.AST) -> Iterator[Mutation]:
             yield site.replace("add-term", 2.8 + whole + 0.1 * rank, node, f"{text} + {name}", 10)
             yield site.replace("add-term", 2.8 + whole + 0.1 * rank, node, f"{name} + {text}", 10)
     if isinstance(node, ast.Name) and kind in (*NUMBERS, "") and whole == 0.0:
-        for suffix, cost in ((" * 2", 3.0), (" // 2", 3.0), (" / 2", 3.2), (" % 2", 3.2), (" * -1", 3.2), (" ** 2", 3.0)):
+        for suffix, cost in (
+            (" * 2", 3.0),
+            (" // 2", 3.0),
+            (" / 2", 3.2),
+            (" % 2", 3.2),
+            (" * -1", 3.2),
+            (" ** 2", 3.0),
+        ):
             yield site.replace("add-term", cost, node, text + suffix, 11)
 
 

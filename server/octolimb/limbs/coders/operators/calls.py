@@ -10,23 +10,68 @@ from octolimb.limbs.coders.sites import Mutation, Site, on
 from octolimb.limbs.coders.source import precedence
 
 _FUNCTION_GROUPS = (
-    ("min", "max", "sum", "len"), ("any", "all"), ("floor", "ceil", "round", "int", "trunc"), ("sorted", "reversed", "list"),
-    ("list", "tuple", "set", "sorted"), ("str", "repr", "int"), ("int", "float", "round"), ("abs", "int"), ("ord", "chr", "int"),
-    ("map", "filter"), ("zip", "zip_longest"), ("isinstance", "issubclass"), ("getattr", "hasattr"), ("set", "frozenset"),
-    ("bin", "hex", "oct"), ("deepcopy", "copy"), ("sin", "cos"), ("log", "log2", "log10"), ("any", "sum", "all"),
-    ("enumerate", "reversed"), ("permutations", "combinations"), ("heappush", "heappop"), ("iter", "list"),
-)  # fmt: skip
+    ("min", "max", "sum", "len"),
+    ("any", "all"),
+    ("floor", "ceil", "round", "int", "trunc"),
+    ("sorted", "reversed", "list"),
+    ("list", "tuple", "set", "sorted"),
+    ("str", "repr", "int"),
+    ("int", "float", "round"),
+    ("abs", "int"),
+    ("ord", "chr", "int"),
+    ("map", "filter"),
+    ("zip", "zip_longest"),
+    ("isinstance", "issubclass"),
+    ("getattr", "hasattr"),
+    ("set", "frozenset"),
+    ("bin", "hex", "oct"),
+    ("deepcopy", "copy"),
+    ("sin", "cos"),
+    ("log", "log2", "log10"),
+    ("any", "sum", "all"),
+    ("enumerate", "reversed"),
+    ("permutations", "combinations"),
+    ("heappush", "heappop"),
+    ("iter", "list"),
+)
 _METHOD_GROUPS = (
-    ("lower", "upper", "title", "capitalize", "swapcase"), ("islower", "isupper", "isalpha", "isdigit", "isalnum", "isspace"),
-    ("startswith", "endswith"), ("append", "extend", "add"), ("append", "appendleft", "insert"), ("pop", "popleft"),
-    ("find", "index", "rfind", "rindex"), ("find", "rfind"), ("split", "rsplit", "splitlines"), ("partition", "rpartition"),
-    ("strip", "lstrip", "rstrip"), ("ljust", "rjust", "center", "zfill"), ("keys", "values", "items"), ("remove", "discard"),
-    ("union", "intersection", "difference", "symmetric_difference"), ("issubset", "issuperset"), ("count", "index"),
-    ("get", "setdefault", "pop"), ("update", "add"), ("encode", "decode"), ("match", "search", "fullmatch"),
-    ("removeprefix", "removesuffix"), ("isdigit", "isnumeric", "isdecimal"), ("sort", "reverse"), ("search", "findall"),
-    ("get", "index"), ("put", "get"), ("successors", "predecessors"), ("first", "last"), ("left", "right"), ("next", "prev"),
-    ("read", "readline", "readlines"), ("lower", "casefold"), ("items", "iteritems"), ("start", "end"), ("sub", "match"),
-)  # fmt: skip
+    ("lower", "upper", "title", "capitalize", "swapcase"),
+    ("islower", "isupper", "isalpha", "isdigit", "isalnum", "isspace"),
+    ("startswith", "endswith"),
+    ("append", "extend", "add"),
+    ("append", "appendleft", "insert"),
+    ("pop", "popleft"),
+    ("find", "index", "rfind", "rindex"),
+    ("find", "rfind"),
+    ("split", "rsplit", "splitlines"),
+    ("partition", "rpartition"),
+    ("strip", "lstrip", "rstrip"),
+    ("ljust", "rjust", "center", "zfill"),
+    ("keys", "values", "items"),
+    ("remove", "discard"),
+    ("union", "intersection", "difference", "symmetric_difference"),
+    ("issubset", "issuperset"),
+    ("count", "index"),
+    ("get", "setdefault", "pop"),
+    ("update", "add"),
+    ("encode", "decode"),
+    ("match", "search", "fullmatch"),
+    ("removeprefix", "removesuffix"),
+    ("isdigit", "isnumeric", "isdecimal"),
+    ("sort", "reverse"),
+    ("search", "findall"),
+    ("get", "index"),
+    ("put", "get"),
+    ("successors", "predecessors"),
+    ("first", "last"),
+    ("left", "right"),
+    ("next", "prev"),
+    ("read", "readline", "readlines"),
+    ("lower", "casefold"),
+    ("items", "iteritems"),
+    ("start", "end"),
+    ("sub", "match"),
+)
 _WRAPPERS = {
     "num": ("abs", "int", "str", "round", "float"),
     "str": ("len", "int", "list", "set", "sorted", "reversed", "ord"),
@@ -37,6 +82,16 @@ _WRAPPERS = {
     "": ("abs", "str", "int", "len", "list", "sorted", "set", "tuple", "float"),
 }
 _STRING_METHODS = (".lower()", ".strip()", ".upper()", ".split()", ".encode()", ".rstrip()", ".lstrip()", ".isdigit()")
+_SORT_KEYS = (
+    "key=len",
+    "key=lambda x: (len(x), x)",
+    "key=abs",
+    "key=str",
+    "key=lambda x: x[1]",
+    "key=lambda x: x[0]",
+    "key=lambda x: -x",
+    "key=lambda x: len(set(x))",
+)
 _BARE_CONVERSIONS = frozenset(
     {"list", "set", "sorted", "str", "int", "float", "tuple", "abs", "round", "reversed", "len", "sum", "bool", "iter"}
 )
@@ -51,30 +106,28 @@ def swap_function(site: Site, node: ast.AST) -> Iterator[Mutation]:
         return
     if node.id in site.scope.locals or node.id in site.scope.functions:
         return
-    yield from _counterparts(site, node, node.id, _FUNCTION_GROUPS, site.source.span(node), 0.0 if called else 0.4)
+    for other, cost in _counterparts(node.id, _FUNCTION_GROUPS).items():
+        yield site.replace("swap-function", cost + (0.0 if called else 0.4), node, other)
 
 
 @on(ast.Attribute)
 def swap_method(site: Site, node: ast.AST) -> Iterator[Mutation]:
     assert isinstance(node, ast.Attribute)
     end = site.source.span(node)[1]
-    groups = (*_METHOD_GROUPS, *_FUNCTION_GROUPS)
-    yield from _counterparts(site, node, node.attr, groups, (end - len(node.attr), end), 0.0)
+    for other, cost in _counterparts(node.attr, (*_METHOD_GROUPS, *_FUNCTION_GROUPS)).items():
+        yield site.put("swap-method", cost, end - len(node.attr), end, other)
 
 
-def _counterparts(
-    site: Site, node: ast.AST, name: str, groups: tuple[tuple[str, ...], ...], span: tuple[int, int], extra: float
-) -> Iterator[Mutation]:
-    operator = "swap-method" if isinstance(node, ast.Attribute) else "swap-function"
-    offered = {name}
+def _counterparts(name: str, groups: tuple[tuple[str, ...], ...]) -> dict[str, float]:
+    """What may stand for `name`, with its cost: neighbours in its group first."""
+    costs: dict[str, float] = {}
     for group in groups:
-        if name not in group:
-            continue
-        place = group.index(name)
-        for other in sorted(group, key=lambda other: abs(group.index(other) - place)):  # noqa: B023
-            if other not in offered:
-                offered.add(other)
-                yield site.put(operator, 0.9 + 0.2 * abs(group.index(other) - place) + 0.1 * len(offered) + extra, *span, other)
+        if name in group:
+            place = group.index(name)
+            for index, other in enumerate(group):
+                if other != name:
+                    costs.setdefault(other, 0.9 + 0.2 * abs(index - place) + 0.1 * len(costs))
+    return costs
 
 
 @on(ast.Call)
@@ -109,28 +162,33 @@ def add_argument(site: Site, node: ast.AST) -> Iterator[Mutation]:
     if len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp) and not node.keywords:
         return
     name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-    has = {keyword.arg for keyword in node.keywords}
-    options: list[str] = []
-    if name in ("sorted", "sort", "min", "max"):
-        if name in ("sorted", "sort") and "reverse" not in has:
-            options.append("reverse=True")
-        if "key" not in has and len(node.args) == (0 if name == "sort" else 1):
-            options += ["key=len", "key=lambda x: (len(x), x)", "key=abs", "key=str", "key=lambda x: x[1]", "key=lambda x: x[0]"]
-            options += ["key=lambda x: -x", "key=lambda x: len(set(x))"]
-    elif name == "split":
-        options += [repr(text) for text in (" ", ",") if not node.args]
-    elif name in ("round", "int"):
-        options += ["2"] if len(node.args) == 1 else []
-    elif name == "zip" and "strict" not in has:
-        options += []
+    options = list(_options(node, name))
     for rank, option in enumerate(options):
         yield site.put("add-argument", 2.4 + 0.15 * rank, end - 1, end - 1, comma + option)
-    if node.keywords or name in _BARE_CONVERSIONS or name in ("range", "enumerate", "isinstance", "zip", "map", "filter"):
+    if (
+        node.keywords
+        or name in _BARE_CONVERSIONS
+        or name in ("range", "enumerate", "isinstance", "zip", "map", "filter")
+    ):
         return
     arity = site.scope.functions.get(name)
     likely = 0.0 if arity is not None and arity > len(node.args) else 1.2
-    for rank, other in enumerate(name for name in site.names_at(node)[:8] if name not in ("self", "cls")):
+    for rank, other in enumerate(other for other in site.names_at(node)[:8] if other not in ("self", "cls")):
         yield site.put("add-argument", 2.2 + likely + 0.1 * rank, end - 1, end - 1, comma + other)
+
+
+def _options(node: ast.Call, name: str) -> Iterator[str]:
+    """The options of well-known functions that the call does without."""
+    has = {keyword.arg for keyword in node.keywords}
+    if name in ("sorted", "sort", "min", "max"):
+        if name in ("sorted", "sort") and "reverse" not in has:
+            yield "reverse=True"
+        if "key" not in has and len(node.args) == (0 if name == "sort" else 1):
+            yield from _SORT_KEYS
+    elif name in ("split", "rsplit") and not node.args:
+        yield from ("' '", "','")
+    elif name in ("round", "int") and len(node.args) == 1:
+        yield "2"
 
 
 @on(ast.Call)
@@ -143,9 +201,11 @@ def unwrap_call(site: Site, node: ast.AST) -> Iterator[Mutation]:
         if not (isinstance(owner, ast.Name) and owner.id in ("self", "cls")) and not _is_module(site, owner):
             yield site.instead("drop-method", 1.8, node, owner)
         if node.func.attr == "sort":
-            inner = site.source.text[site.source.text.find("(", site.source.span(node.func)[1]) + 1 : site.source.span(node)[1] - 1]
-            argument = f", {inner}" if inner.strip() else ""
-            yield site.replace("sort-to-sorted", 1.4, node, f"sorted({site.source.of(owner)}{argument})")
+            inner = site.source.text[
+                site.source.text.find("(", site.source.span(node.func)[1]) + 1 : site.source.span(node)[1] - 1
+            ]
+            options = f", {inner}" if inner.strip() else ""
+            yield site.replace("sort-to-sorted", 1.4, node, f"sorted({site.source.of(owner)}{options})")
     for index, argument in enumerate(node.args[:3]):
         if not isinstance(argument, ast.Starred | ast.GeneratorExp):
             bare = isinstance(node.func, ast.Name) and node.func.id in _BARE_CONVERSIONS
@@ -160,12 +220,23 @@ def _is_module(site: Site, node: ast.expr) -> bool:
 def repeat_call(site: Site, node: ast.AST) -> Iterator[Mutation]:
     """The same function once more on its own result, as in `encode(encode(s))`."""
     assert isinstance(node, ast.Call)
-    if len(node.args) == 1 and not node.keywords and isinstance(node.func, ast.Name):
-        if node.func.id in site.scope.functions:
-            yield site.replace("repeat-call", 2.2, node, f"{node.func.id}({site.source.of(node)})")
+    if not isinstance(node.func, ast.Name) or node.func.id not in site.scope.functions or node.keywords:
+        return
+    if len(node.args) == 1:
+        yield site.replace("repeat-call", 2.2, node, f"{node.func.id}({site.source.of(node)})")
 
 
-@on(ast.Name, ast.Call, ast.BinOp, ast.Subscript, ast.Attribute, ast.ListComp, ast.GeneratorExp, ast.Constant, ast.UnaryOp)
+@on(
+    ast.Name,
+    ast.Call,
+    ast.BinOp,
+    ast.Subscript,
+    ast.Attribute,
+    ast.ListComp,
+    ast.GeneratorExp,
+    ast.Constant,
+    ast.UnaryOp,
+)
 def wrap_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
     assert isinstance(node, ast.expr)
     if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
@@ -183,7 +254,7 @@ def wrap_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
     bare = base(kind)
     group = "num" if bare in NUMBERS else "list" if bare in ("tuple", "range") else bare
     text = site.source.of(node)
-    cost = _wrap_cost(site, node, parent) + (0.0 if bare else 0.5)
+    cost = _wrap_cost(parent) + (0.0 if bare else 0.5)
     outer = parent.func.id if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) else ""
     rank = 0
     for name in _WRAPPERS.get(group, ()):
@@ -199,14 +270,16 @@ def wrap_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
         yield site.replace("wrap-twice", cost + 1.0, node, f"len(set({text}))")
     if group in ("str", ""):
         for index, method in enumerate(_STRING_METHODS):
-            yield site.replace("wrap-method", cost + 0.15 * index + (0.0 if bare else 0.5), node, site.source.atom(node) + method)
+            yield site.replace(
+                "wrap-method", cost + 0.15 * index + (0.0 if bare else 0.5), node, site.source.atom(node) + method
+            )
     if group in ("num", "") and isinstance(node, ast.Name):
         yield site.replace("wrap-value", cost + 0.9, node, f"bin({text})")
     if group in ("list", "") and isinstance(parent, ast.Return | ast.Assign):
         yield site.replace("wrap-method", cost + 0.7, node, f"''.join({text})")
 
 
-def _wrap_cost(site: Site, node: ast.expr, parent: ast.AST | None) -> float:
+def _wrap_cost(parent: ast.AST | None) -> float:
     if isinstance(parent, ast.Return | ast.Assign | ast.AugAssign):
         return 1.9
     if isinstance(parent, ast.Compare | ast.comprehension | ast.For | ast.AsyncFor):
@@ -226,7 +299,9 @@ def wrap_both_sides(site: Site, node: ast.AST) -> Iterator[Mutation]:
     if isinstance(left, ast.Constant) or isinstance(right, ast.Constant):
         return
     group = base(site.scope.infer(left)) or base(site.scope.infer(right))
-    wrappers = {"str": ("set", "len", "sorted"), "list": ("len", "set", "sorted", "sum")}.get(group, ("abs", "len", "str"))
+    wrappers = {"str": ("set", "len", "sorted"), "list": ("len", "set", "sorted", "sum")}.get(
+        group, ("abs", "len", "str")
+    )
     if not group:
         wrappers = ("len", "set", "sorted", "abs", "sum", "str")
     texts = (site.source.of(left), site.source.of(right))
@@ -255,8 +330,16 @@ def change_operand_of_call(site: Site, node: ast.AST) -> Iterator[Mutation]:
         left, right = source.of(argument.left), source.of(argument.right)
         if "(" not in symbol and ")" not in symbol and low < high:
             strength = precedence(argument)
-            yield site.replace("move-operand", 2.8, node, f"{callee}({left}){symbol}{source.atom(argument.right, strength + 1)}", strength)
-            yield site.replace("move-operand", 3.0, node, f"{source.atom(argument.left, strength)}{symbol}{callee}({right})", strength)
+            yield site.replace(
+                "move-operand",
+                2.8,
+                node,
+                f"{callee}({left}){symbol}{source.atom(argument.right, strength + 1)}",
+                strength,
+            )
+            yield site.replace(
+                "move-operand", 3.0, node, f"{source.atom(argument.left, strength)}{symbol}{callee}({right})", strength
+            )
 
 
 @on(ast.Call)
@@ -280,6 +363,8 @@ def swap_accessor(site: Site, node: ast.AST) -> Iterator[Mutation]:
             yield site.replace("append-to-insert", 2.6, node, f"{owner}.insert(0, {source.of(node.args[0])})")
     elif isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "issubclass") and len(node.args) == 2:
         kind = source.of(node.args[1])
-        for rank, other in enumerate(("int", "str", "list", "float", "(int, float)", "(list, tuple)", "dict", "tuple", "bool")):
+        for rank, other in enumerate(
+            ("int", "str", "list", "float", "(int, float)", "(list, tuple)", "dict", "tuple", "bool")
+        ):
             if other != kind:
                 yield site.replace("change-type", 2.2 + 0.15 * rank, node.args[1], other)

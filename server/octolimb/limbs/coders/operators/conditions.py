@@ -36,7 +36,9 @@ def change_filter(site: Site, node: ast.AST) -> Iterator[Mutation]:
             yield site.put("drop-filter", 1.9, start, site.source.span(test)[1], "")
     if not node.ifs and isinstance(node.target, ast.Name):
         end = site.source.span(node.iter)[1]
-        while site.source.text[end : end + 1] == ")" and _unbalanced(site.source.text[site.source.span(node.iter)[0] : end]):
+        while site.source.text[end : end + 1] == ")" and _unbalanced(
+            site.source.text[site.source.span(node.iter)[0] : end]
+        ):
             end += 1
         for rank, clause in enumerate(_simple_clauses(site, node.target, [node.target.id])):
             yield site.put("insert-filter", 3.2 + 0.05 * rank, end, end, f" if {clause}")
@@ -69,10 +71,11 @@ def negate_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
             yield site.replace("negate-value", 1.6, value, f"not {site.source.atom(value, 4)}", 4)
         if isinstance(value, ast.Compare | ast.BoolOp):
             yield from _extended(site, value, 0.4)
+    elif isinstance(value, ast.Constant):
+        return
     elif kind in NUMBERS or (not kind and isinstance(value, ast.Name | ast.BinOp)):
-        if not isinstance(value, ast.Constant):
-            cost = 1.8 if isinstance(node, ast.Return) else 2.2
-            yield site.replace("negate-number", cost, value, f"-{site.source.atom(value, 12)}", 12)
+        cost = 1.8 if isinstance(node, ast.Return) else 2.2
+        yield site.replace("negate-number", cost, value, f"-{site.source.atom(value, 12)}", 12)
 
 
 def _change(site: Site, test: ast.expr, extra: float) -> Iterator[Mutation]:
@@ -133,11 +136,11 @@ def _varied(site: Site, text: str, clause: ast.expr) -> Iterator[str]:
         for value in (int(number) + 1, int(number) - 1):
             if value >= 0:
                 yield re.sub(rf"(?<![\w.]){number}(?![\w.])", str(value), text)
-    if isinstance(clause, ast.Compare) and len(clause.ops) == 1 and isinstance(clause.comparators[0], ast.Constant):
-        value = clause.comparators[0].value
-        for other_string in site.routine.strings[:4] if isinstance(value, str) else ():
-            if other_string != value:
-                yield f"{site.source.of(clause.left)} == {other_string!r}"
+    match clause:
+        case ast.Compare(left=left, comparators=[ast.Constant(value=str(written))]):
+            for string in site.routine.strings[:4]:
+                if string != written:
+                    yield f"{site.source.of(left)} == {string!r}"
 
 
 def _simple_clauses(site: Site, node: ast.AST, names: list[str]) -> Iterator[str]:
@@ -150,7 +153,14 @@ def _simple_clauses(site: Site, node: ast.AST, names: list[str]) -> Iterator[str
             continue
         yield name if kind not in NUMBERS else f"{name} > 0"
         if kind in ("int", "num", "float", ""):
-            yield from (f"{name} != 0", f"{name} > 1", f"{name} == 0", f"{name} < 0", f"{name} >= 0", f"{name} % 2 == 0")
+            yield from (
+                f"{name} != 0",
+                f"{name} > 1",
+                f"{name} == 0",
+                f"{name} < 0",
+                f"{name} >= 0",
+                f"{name} % 2 == 0",
+            )
         if kind in ("list", "str", "tuple", "set", "dict"):
             yield from (f"not {name}", f"len({name}) > 1")
         if kind == "str":
@@ -158,7 +168,12 @@ def _simple_clauses(site: Site, node: ast.AST, names: list[str]) -> Iterator[str
     for index, first in enumerate(ordered):
         for second in ordered[index + 1 :]:
             if alike(site.scope.kinds.get(first, ""), site.scope.kinds.get(second, "")) >= 0.6:
-                yield from (f"{first} == {second}", f"{first} != {second}", f"{first} < {second}", f"{first} > {second}")
+                yield from (
+                    f"{first} == {second}",
+                    f"{first} != {second}",
+                    f"{first} < {second}",
+                    f"{first} > {second}",
+                )
 
 
 @on_statement
@@ -186,10 +201,10 @@ def _needed(site: Site, node: ast.AST) -> Iterator[str]:
             else:
                 yield f"{index} < len({owner})"
                 yield from (f"{index} >= 0", f"{index} > 0", f"{index} in {owner}")
-        elif isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id not in ("self", "cls"):
-            if inner.value.id in site.scope.locals:
-                yield f"{inner.value.id} is not None"
-                yield inner.value.id
+        elif isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
+            name = inner.value.id
+            if name in site.scope.locals and name not in ("self", "cls"):
+                yield from (f"{name} is not None", name)
 
 
 @on(ast.Return, ast.Assign)
@@ -216,7 +231,9 @@ def guard_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
 def wrap_in_test(site: Site) -> Iterator[Mutation]:
     """A statement that must only run under a condition."""
     statement = site.statement
-    if not isinstance(statement, ast.Expr | ast.AugAssign | ast.Assign | ast.Return | ast.Raise | ast.Break | ast.Continue):
+    if not isinstance(
+        statement, ast.Expr | ast.AugAssign | ast.Assign | ast.Return | ast.Raise | ast.Break | ast.Continue
+    ):
         return
     lines = site.source.own_lines(statement)
     if lines is None or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
@@ -231,7 +248,9 @@ def wrap_in_test(site: Site) -> Iterator[Mutation]:
         return
     indent = site.source.indent(statement.lineno)
     unit, newline = site.source.indent_unit, site.source.newline
-    clauses = dict.fromkeys([*_needed(site, statement), *site.routine.clauses, *_loop_pairs(site), *_simple_clauses(site, statement, names)])
+    clauses = dict.fromkeys(
+        [*_needed(site, statement), *site.routine.clauses, *_loop_pairs(site), *_simple_clauses(site, statement, names)]
+    )
     for rank, clause in enumerate(list(clauses)[:_MAX_CLAUSES]):
         text = f"{indent}if {clause}:{newline}{unit}{body}"
         yield Mutation("wrap-in-test", 3.0 + 0.04 * rank, ((*lines, text),), wide=True)

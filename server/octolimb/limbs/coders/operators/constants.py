@@ -65,7 +65,7 @@ def change_number(site: Site, node: ast.AST) -> Iterator[Mutation]:
         offer(number, 2.2 + 0.1 * rank)
     for rank, mined in enumerate(site.routine.mined[:40]):
         if type(mined) is type(value):
-            offer(mined, 3.0 + 0.08 * rank)  # type: ignore[arg-type]
+            offer(mined, 3.0 + 0.08 * rank)
     for number, cost in costs.items():
         yield site.replace("change-number", cost, node, repr(number), 14 if number >= 0 else 12)
     if isinstance(parent, ast.Assign | ast.Return | ast.keyword) and isinstance(value, int):
@@ -145,7 +145,15 @@ def string_to_name(site: Site, node: ast.AST) -> Iterator[Mutation]:
 def change_none(site: Site, node: ast.AST) -> Iterator[Mutation]:
     assert isinstance(node, ast.Constant)
     if node.value is None:
-        for text, cost in (("[]", 2.4), ("0", 2.6), ("''", 2.8), ("False", 2.4), ("True", 2.8), ("{}", 3.2), ("-1", 3.2)):
+        for text, cost in (
+            ("[]", 2.4),
+            ("0", 2.6),
+            ("''", 2.8),
+            ("False", 2.4),
+            ("True", 2.8),
+            ("{}", 3.2),
+            ("-1", 3.2),
+        ):
             yield site.replace("none-to-other", cost, node, text)
 
 
@@ -243,5 +251,13 @@ def drop_item(site: Site, node: ast.AST) -> Iterator[Mutation]:
             swapped = text[c:d] + text[b:c] + text[a:b]
             yield site.put("swap-items", (1.4 if not store else 1.6) + many + 0.3 * (second - first - 1), a, d, swapped)
     if not items and isinstance(node, ast.List) and isinstance(site.source.parents.get(node), ast.Assign | ast.Return):
-        for other, cost in (("[0]", 3.2), ("{}", 3.2), ("set()", 3.2), ("None", 3.0), ("''", 3.2), ("[1]", 3.6), ("0", 3.0)):
+        for other, cost in (
+            ("[0]", 3.2),
+            ("{}", 3.2),
+            ("set()", 3.2),
+            ("None", 3.0),
+            ("''", 3.2),
+            ("[1]", 3.6),
+            ("0", 3.0),
+        ):
             yield site.replace("empty-to-other", cost, node, other)

@@ -78,7 +78,15 @@ def insert_guard(site: Site) -> Iterator[Mutation]:
 def _guards(site: Site, name: str) -> list[str]:
     kind = base(site.scope.kinds.get(name, ""))
     if kind in NUMBERS:
-        return [f"{name} == 0", f"{name} <= 0", f"{name} < 0", f"{name} == 1", f"{name} <= 1", f"{name} < 2", f"{name} is None"]
+        return [
+            f"{name} == 0",
+            f"{name} <= 0",
+            f"{name} < 0",
+            f"{name} == 1",
+            f"{name} <= 1",
+            f"{name} < 2",
+            f"{name} is None",
+        ]
     if kind in ("list", "str", "tuple", "dict", "set", "bytes"):
         return [f"not {name}", f"len({name}) == 1", f"{name} is None", f"len({name}) < 2"]
     return [f"not {name}", f"{name} is None", f"{name} <= 0", f"{name} == 1"]
@@ -170,7 +178,9 @@ def insert_assignment(site: Site) -> Iterator[Mutation]:
     changed = [name for name in site.names_at() if name in site.routine.changed][:6]
     for order, name in enumerate(changed):
         kind = base(site.scope.kinds.get(name, ""))
-        empty = {"list": ("[]",), "str": ("''",), "dict": ("{}",), "set": ("set()",), "bool": ("False", "True")}.get(kind, ("0", "1"))
+        empty = {"list": ("[]",), "str": ("''",), "dict": ("{}",), "set": ("set()",), "bool": ("False", "True")}.get(
+            kind, ("0", "1")
+        )
         for rank, value in enumerate(empty):
             yield from _after(site, "insert-reset", 3.6 + 0.15 * order + 0.2 * rank, f"{name} = {value}", before=True)
         if site.index == len(site.block) - 1 and not _ends(site.statement):
@@ -199,13 +209,16 @@ def borrow_statement(site: Site) -> Iterator[Mutation]:
         return
     seen: dict[str, ast.stmt] = {}
     for node in site.routine.nodes:
-        if isinstance(node, ast.AugAssign | ast.Assign | ast.Expr | ast.Return) and node is not site.statement:
-            if node.lineno == node.end_lineno and not is_docstring(node):
-                seen.setdefault(site.source.of(node), node)
+        if not isinstance(node, ast.AugAssign | ast.Assign | ast.Expr | ast.Return) or node is site.statement:
+            continue
+        if node.lineno == node.end_lineno and not is_docstring(node):
+            seen.setdefault(site.source.of(node), node)
     reach = set(site.names_at())
     last = site.index == len(site.block) - 1
     for rank, (text, node) in enumerate(sorted(seen.items(), key=lambda item: item[1].lineno)[:16]):
-        names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)}
+        names = {
+            inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
+        }
         if any(name in site.scope.locals and name not in reach for name in names):
             continue
         if isinstance(node, ast.Return) and not last:

@@ -55,7 +55,7 @@ def swap_comparison(site: Site, node: ast.AST) -> Iterator[Mutation]:
         span = site.source.operator_span(left, right, symbol)
         if span is None:
             continue
-        ordered = _may_be_ordered(site, left, right)
+        ordered = _may_be_ordered(left, right)
         for other, cost in _COMPARISON_SWAPS[symbol].items():
             if other[0] in "<>" and not ordered:
                 continue
@@ -68,7 +68,7 @@ def swap_comparison(site: Site, node: ast.AST) -> Iterator[Mutation]:
             yield _swapped(site, "swap-comparison-operands", 2.4, left, right)
 
 
-def _may_be_ordered(site: Site, left: ast.expr, right: ast.expr) -> bool:
+def _may_be_ordered(left: ast.expr, right: ast.expr) -> bool:
     for side in (left, right):
         if isinstance(side, ast.Constant) and (side.value is None or isinstance(side.value, bool)):
             return False

@@ -97,7 +97,7 @@ def fix_subscript(site: Site, node: ast.AST) -> Iterator[Mutation]:
     if isinstance(node.slice, ast.Tuple):
         return
     index = site.source.of(node.slice)
-    if not isinstance(node.slice, ast.Constant) and kind not in ("dict",):
+    if not isinstance(node.slice, ast.Constant) and kind != "dict":
         yield site.replace("negate-index", 2.2, node.slice, f"-{site.source.atom(node.slice, 12)}", 12)
         yield site.replace("negate-index", 2.6, node.slice, f"-{site.source.atom(node.slice, 12)} - 1", 10)
     if load and kind in (*SEQUENCES, ""):
@@ -175,7 +175,13 @@ def take_slice(site: Site, node: ast.AST) -> Iterator[Mutation]:
         yield site.replace("take-slice", cost + extra, node, f"{text}[{part}]")
     for rank, name in enumerate(site.numbers_at(node)[:5]):
         if name != text:
-            for part, cost in ((f"{name}:", 2.2), (f":{name}", 2.2), (name, 2.6), (f"{name} + 1:", 3.2), (f":{name} + 1", 3.2)):
+            for part, cost in (
+                (f"{name}:", 2.2),
+                (f":{name}", 2.2),
+                (name, 2.6),
+                (f"{name} + 1:", 3.2),
+                (f":{name} + 1", 3.2),
+            ):
                 yield site.replace("take-slice", cost + extra + 0.15 * rank, node, f"{text}[{part}]")
 
 
@@ -192,9 +198,9 @@ def fix_start(site: Site, node: ast.AST) -> Iterator[Mutation]:
             yield site.replace("enumerate-start", 2.4, node, f"enumerate({first}[1:], 1)")
         else:
             yield site.replace("enumerate-start", 1.6, node, f"enumerate({first})")
-    if node.func.id == "len" and isinstance(site.source.parents.get(node), ast.Compare | ast.BinOp):
-        if element(site.scope.infer(node.args[0])) in NUMBERS:
-            yield site.replace("swap-function", 2.2, node, f"sum({first})")
+    counted = isinstance(site.source.parents.get(node), ast.Compare | ast.BinOp)
+    if node.func.id == "len" and counted and element(site.scope.infer(node.args[0])) in NUMBERS:
+        yield site.replace("swap-function", 2.2, node, f"sum({first})")
 
 
 @on(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

@@ -11,6 +11,11 @@ _SIMPLE = (
     ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Raise, ast.Break, ast.Continue, ast.Assert,
     ast.Delete, ast.Pass, ast.Global, ast.Nonlocal,
 )  # fmt: skip
+_JUMPS: dict[type[ast.AST], tuple[str, str]] = {
+    ast.Break: ("continue", "pass"),
+    ast.Continue: ("break", "pass"),
+    ast.Pass: ("continue", "break"),
+}
 
 
 def is_docstring(statement: ast.stmt) -> bool:
@@ -51,7 +56,9 @@ def _binds_first(site: Site, statement: ast.Assign) -> bool:
     return any(
         isinstance(target, ast.Name)
         and site.scope.locals.get(target.id) == statement.lineno
-        and any(isinstance(node, ast.Name) and node.id == target.id and node is not target for node in site.routine.nodes)
+        and any(
+            isinstance(node, ast.Name) and node.id == target.id and node is not target for node in site.routine.nodes
+        )
         for target in statement.targets
     )
 
@@ -85,8 +92,7 @@ def dedent_statement(site: Site) -> Iterator[Mutation]:
     if owner.end_lineno != site.statement.end_lineno or isinstance(site.statement, ast.Break | ast.Continue):
         return
     outer, inner = site.source.indent(owner.lineno), site.source.indent(site.statement.lineno)
-    text = site.source.text[lines[0] : lines[1]]
-    moved = "".join(outer + row[len(inner) :] if row.startswith(inner) else row for row in text.splitlines(keepends=True))
+    moved = site.source.shifted(lines, inner, outer)
     cost = 1.6 if isinstance(site.statement, ast.Return) else 2.2
     yield Mutation("dedent-statement", cost, ((*lines, moved),), wide=True)
 
@@ -102,17 +108,15 @@ def indent_statement(site: Site) -> Iterator[Mutation]:
         return
     if isinstance(site.statement, ast.FunctionDef | ast.ClassDef):
         return
-    last = before
-    indents = []
+    last: ast.stmt = before
+    indents: list[str] = []
     while isinstance(last, ast.For | ast.While | ast.If | ast.With):
-        block = last.orelse if getattr(last, "orelse", None) else last.body
-        last = block[-1]  # type: ignore[assignment]
+        last = (getattr(last, "orelse", None) or last.body)[-1]
         if site.source.own_lines(last) is not None:
             indents.append(site.source.indent(last.lineno))
     own = site.source.indent(site.statement.lineno)
-    text = site.source.text[lines[0] : lines[1]]
     for rank, indent in enumerate(dict.fromkeys(indents)):
-        moved = "".join(indent + row[len(own) :] if row.startswith(own) else row for row in text.splitlines(keepends=True))
+        moved = site.source.shifted(lines, own, indent)
         yield Mutation("indent-statement", 2.3 + 0.4 * rank, ((*lines, moved),), wide=True)
 
 
@@ -120,7 +124,7 @@ def indent_statement(site: Site) -> Iterator[Mutation]:
 def swap_jump(site: Site, node: ast.AST) -> Iterator[Mutation]:
     assert isinstance(node, ast.stmt)
     start, end = site.source.span(node)
-    words = {ast.Break: ("continue", "pass"), ast.Continue: ("break", "pass"), ast.Pass: ("continue", "break")}[type(node)]  # type: ignore[index]
+    words = _JUMPS[type(node)]
     if site.loops:
         for rank, word in enumerate(words):
             yield site.put("swap-jump", 1.0 + 0.6 * rank, start, end, word)
@@ -193,8 +197,7 @@ def unwrap_block(site: Site) -> Iterator[Mutation]:
     if first is None or last is None:
         return
     outer, inner = source.indent(statement.lineno), source.indent(statement.body[0].lineno)
-    rows = source.text[first[0] : last[1]].splitlines(keepends=True)
-    moved = "".join(outer + row[len(inner) :] if row.startswith(inner) else row for row in rows)
+    moved = source.shifted((first[0], last[1]), inner, outer)
     cost = 2.6 if isinstance(statement, ast.If) else 3.4
     yield Mutation("unwrap-block", cost, ((*lines, moved),), wide=True)
     if isinstance(statement, ast.If):
@@ -215,7 +218,15 @@ def handle_exception(site: Site) -> Iterator[Mutation]:
         return
     for handler in site.statement.handlers:
         if isinstance(handler.type, ast.Name):
-            kinds = [site.pain.exception, "Exception", "ValueError", "KeyError", "TypeError", "IndexError", "AttributeError"]
+            kinds = [
+                site.pain.exception,
+                "Exception",
+                "ValueError",
+                "KeyError",
+                "TypeError",
+                "IndexError",
+                "AttributeError",
+            ]
             for rank, kind in enumerate(dict.fromkeys(kind for kind in kinds if kind)):
                 if kind != handler.type.id:
                     yield site.replace("swap-exception", 2.0 + 0.2 * rank, handler.type, kind)

@@ -20,6 +20,7 @@ import gc
 import importlib.machinery
 import importlib.util
 import json
+import marshal
 import os
 import pathlib
 import random
@@ -268,6 +269,8 @@ class Worker:
         self.current = None
         self.order = None
         self.canaries = {}
+        self.restless = set()  # What changes from run to run although nobody spoils it.
+        self.modules = {}
         self.caches = []
         self.functions = {}
         self.early = set()
@@ -746,7 +749,11 @@ class Worker:
     def index(self):
         """Finds the live functions by where their code comes from, and the caches around them."""
         self.functions = collections.defaultdict(list)
-        self.caches = []
+        for module in list(sys.modules.values()):
+            name = getattr(module, "__file__", None)
+            path = self.below_root(name) if isinstance(name, str) else None
+            if path is not None:
+                self.modules[path] = module
         for thing in gc.get_objects():
             kind = type(thing)
             if kind is types.FunctionType:
@@ -913,13 +920,10 @@ class Worker:
         names = tuple(request["canary"])
         if names not in self.canaries:
             self.canaries[names] = [], 0.0
+            watched = self.watched(request["cases"])
             child = self.fork()
             if child is None:
-                self.report.send(self.vector(names))
-                started = time.monotonic()
-                again = self.vector(names)
-                self.report.send({"again": again, "seconds": time.monotonic() - started})
-                os._exit(0)
+                self.canary_child(names, watched)
             try:
                 first = child.next(request["after"] + 1.0)
                 second = first and child.next(request["after"] + 1.0)
@@ -928,7 +932,44 @@ class Worker:
             child.end()
             if second:
                 self.canaries[names] = repeated(first, second["again"], self.chosen), second["seconds"]
+                self.restless.update(second["restless"])
         return self.canaries[names]
+
+    def canary_child(self, names, watched):
+        before = self.state(watched)
+        self.report.send(self.vector(names))
+        between = self.state(watched)
+        started = time.monotonic()
+        again = self.vector(names)
+        seconds = time.monotonic() - started
+        after = self.state(watched)
+        restless = [name for name in before if not before[name] == between.get(name) == after.get(name)]
+        self.report.send({"again": again, "seconds": seconds, "restless": restless})
+        os._exit(0)
+
+    def watched(self, cases):
+        """The modules that the tests or the changed functions see by name, where a candidate could spoil something."""
+        paths = {unit["path"] for case in cases for unit in case["units"]}
+        near = [module for path, module in self.modules.items() if path in paths or path in self.files]
+        found = {id(module): module for module in near}
+        for module in near:
+            for value in list(vars(module).values()):
+                if isinstance(value, types.ModuleType):
+                    found[id(value)] = value
+        return list(found.values())
+
+    def state(self, watched):
+        """Which objects these modules hold, and what is in the tests' own values, each under a name."""
+        found = {}
+        for module in watched:
+            values = list(vars(module).values())
+            found[module.__name__] = hash(tuple(map(id, values)))
+            if self.below_root(getattr(module, "__file__", None) or "<none>") in self.files:
+                found["in " + module.__name__] = hash(tuple(contents(value) for value in values))
+        for name, item in self.chosen.items():
+            parameters = getattr(getattr(item, "callspec", None), "params", {})
+            found["for " + name] = hash(tuple(contents(value) for value in parameters.values()))
+        return {name: number for name, number in found.items() if name not in self.restless}
 
     def vector(self, names):
         self.refresh()
@@ -989,6 +1030,8 @@ class Worker:
 
     def together_child(self, cases, canary, stride):
         names = [one[0] for one in canary]
+        watched = self.watched(cases)
+        before = self.state(watched)
         for position, case in enumerate(cases):
             answer = self.trial(case)
             self.report.send(answer)
@@ -996,7 +1039,7 @@ class Worker:
                 self.report.send({"vector": []})
                 break
             if (position + 1) % stride == 0 or position + 1 == len(cases):
-                self.report.send({"vector": self.vector(names)})
+                self.report.send({"vector": self.vector(names) if self.state(watched) == before else []})
         os._exit(0)
 
     def alone(self, case, request, end):
@@ -1094,6 +1137,18 @@ def repeated(first, again, targets):
         elif one[0] in targets:
             return []
     return found
+
+
+def contents(value):
+    """A number that changes when a common container, or an object's attributes, change."""
+    if isinstance(value, (list, dict, set, bytearray)):
+        try:
+            return hash(marshal.dumps(value, 2))  # Later versions write reference counts too, in a way.
+        except ValueError:
+            return hash(tuple(map(id, value.values() if isinstance(value, dict) else value)))
+    if isinstance(value, (type, types.ModuleType, types.FunctionType)) or not hasattr(value, "__dict__"):
+        return 0
+    return hash(tuple(map(id, vars(value).values())))
 
 
 def same(vector, canary):

@@ -1,0 +1,36 @@
+"""The long randomised runs: every property test of the suite, with many times the examples of `make test`.
+
+usage: campaign.py [--examples N] [PYTEST ARGUMENT ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+
+class Campaign:
+    """Loads the settings once pytest has loaded Hypothesis; earlier, pytest would warn of its import."""
+
+    def __init__(self, examples: int) -> None:
+        self._examples = examples
+
+    def pytest_configure(self) -> None:
+        from hypothesis import settings
+
+        # A failing example is printed with the line that reproduces it.
+        settings.register_profile("campaign", max_examples=self._examples, deadline=None, print_blob=True)
+        settings.load_profile("campaign")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--examples", type=int, default=5_000, help="for each property")
+    options, rest = parser.parse_known_args()
+    # The plugin of Hypothesis marks each property test with its name.
+    return pytest.main(["tests", "-m", "hypothesis", *rest], plugins=[Campaign(options.examples)])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
