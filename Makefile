@@ -15,7 +15,7 @@ VSIX := client/out/octolimb.vsix
 
 # With CI set, a part that cannot run is an error; elsewhere it is said aloud and the rest goes on.
 HAS_NODE := $(shell command -v npm >/dev/null 2>&1 && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null && echo yes)
-LEFT_OUT = printf '\n!!! LEFT OUT: %s\n!!! %s\n\n' $(1) $(2); [ -z "$${CI:-}" ] || { echo 'octolimb: in CI nothing may be left out' >&2; exit 1; }
+LEFT_OUT = printf '\n!!! LEFT OUT: %s\n!!! %s\n\n' $(1) $(2) | tee -a .venv/left-out; [ -z "$${CI:-}" ] || { echo 'octolimb: in CI nothing may be left out' >&2; exit 1; }
 
 .PHONY: help setup demo test check check-client format editor vsix bench campaign repair-table lock clean
 
@@ -31,16 +31,16 @@ demo: $(SETUP) ## Break a real project, and have its failing test repaired in th
 	@$(PY) tests/scenarios/demo.py
 
 test: setup check ## Run every test; says aloud what it had to leave out
-	@$(PY) -m pytest --durations=10 --durations-min=0.5
+	@rm -f .venv/left-out
 ifeq ($(HAS_NODE),yes)
-	@echo '== client'
-	@npm test --silent
+	@echo '== client'; npm test --silent
 	@bash tests/editor/smoke.sh || { code=$$?; [ $$code -eq 75 ] || exit $$code; \
 	  $(call LEFT_OUT,'the tests in a real editor','They need chromium (apt-get install chromium).'); }
 else
 	@$(call LEFT_OUT,'the tests of the client and in a real editor','They need Node 20 or newer with npm.')
 endif
-	@echo 'octolimb: make test is through'
+	@$(PY) -m pytest --durations=10 --durations-min=0.5
+	@[ ! -e .venv/left-out ] || cat .venv/left-out
 
 check: $(SETUP) ## Check format, lint, types and layers; under a minute
 	@echo '== format'; .venv/bin/ruff format --check --quiet . || { .venv/bin/ruff format --check .; exit 1; }

@@ -16,7 +16,7 @@ if str(CHECKOUT) not in sys.path:
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 IDENTITIES = ["root", "ordinary"] if IS_ROOT else ["ordinary"]
-RunAs = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
+RunAs = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_report_header() -> str:
@@ -27,14 +27,13 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(params=IDENTITIES)
 def as_user(request: pytest.FixtureRequest) -> RunAs:
-    """Runs a command as root, and again as an ordinary user; its output is text."""
+    """Runs a command, with text as its standard input, as root and again as an ordinary user; its output is text."""
     from tests.support.ordinary_user import ordinary_command
 
     become = IS_ROOT and request.param == "ordinary"
 
-    def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ordinary_command(command) if become else command, capture_output=True, text=True, check=False, timeout=300
-        )
+    def run(command: list[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        chosen = ordinary_command(command) if become else command
+        return subprocess.run(chosen, input=stdin, capture_output=True, text=True, check=False, timeout=300)
 
     return run

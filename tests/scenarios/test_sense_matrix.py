@@ -120,7 +120,7 @@ def _sense(run: Run, root: Path, crate: Crate | None, baseline: str = "none") ->
     command = [sys.executable, "-m", "octolimb", "--root", str(root), "--json", "sense", "--tests", "full"]
     command += ["--baseline", baseline]
     command += ["--crate", "-"] if crate is not None else []
-    done = run(command, input=json.dumps(crate) if crate is not None else None)
+    done = run(command, stdin=json.dumps(crate) if crate is not None else None)
     assert done.returncode in (0, 1), done.stderr
     verdict: dict[str, Any] = json.loads(done.stdout)
     return verdict

@@ -39,6 +39,9 @@ class Overlay:
             covered = [old for old in kept if old.is_below(path)]
             for old in covered:
                 del kept[old]
+            if isinstance(entry, Document):
+                # A file that this layer had where a directory is needed now is gone, and what it hid stays hidden.
+                kept.update({above: GONE for above in path.ancestors if isinstance(kept.get(above), Document)})
             kept[path] = entry
         moves = {**self.renames, **(renames or {})}
         alive = {new: old for new, old in moves.items() if isinstance(kept.get(new), Document)}

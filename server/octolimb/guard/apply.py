@@ -21,7 +21,6 @@ from octolimb.core.paths import RelPath
 from octolimb.core.proposals import Decision
 from octolimb.guard.files import (
     Files,
-    exists,
     open_directory,
     owner_of,
     parent_of,
@@ -236,12 +235,8 @@ def _stage_for(top: int, path: RelPath, put: set[RelPath]) -> str:
     while True:
         try:
             os.close(open_directory(top, start))
-        except FileNotFoundError:
-            start = start.rpartition("/")[0]
-        except OSError as error:
-            # A file that this change removes may be in the way of a directory that it makes.
-            if error.errno != errno.ENOTDIR or not _is_file(top, start):
-                raise
+        except (FileNotFoundError, NotADirectoryError):
+            # What is in the way may be a file that this change removes; if not, making the directory will fail.
             start = start.rpartition("/")[0]
         else:
             return start
@@ -312,11 +307,6 @@ def _is_directory(directory: int, name: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _is_file(top: int, path: str) -> bool:
-    with parent_of(top, path) as (directory, name):
-        return exists(directory, name) and read_document(directory, name, RelPath(path)) is not None
 
 
 @contextmanager

@@ -8,6 +8,7 @@ It does not follow strings that are built at run time or spread over several fil
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -65,7 +66,7 @@ def judge_secrets(change_set: ChangeSet, scanner: Scanner | None = None) -> list
 
 def warm_up() -> None:
     """Starts loading the token scanner in the background: 0.4 s, or 3 s and more where its rules are not yet cached."""
-    threading.Thread(target=token_scanner, name="secret-scanner", daemon=True).start()
+    threading.Thread(target=_load_ahead, name="secret-scanner", daemon=True).start()
 
 
 def token_scanner() -> Scanner:
@@ -75,6 +76,12 @@ def token_scanner() -> Scanner:
 
 
 _loading = threading.Lock()
+
+
+def _load_ahead() -> None:
+    # What goes wrong here goes wrong again at the judgement, which then denies and says so.
+    with contextlib.suppress(Exception):
+        token_scanner()
 
 
 @lru_cache(maxsize=1)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from tests.support.tested_project import MakeProject, Project
 
 from octolimb.core.snapshot import Snapshot
 from octolimb.shadow.host import ShadowHost
 from octolimb.workspace.disk import DiskBase
-from tests.support.tested_project import MakeProject, Project
 
-LEAN = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")
+LEAN = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 
 
 @pytest.fixture(scope="session")
@@ -26,14 +26,11 @@ def lean_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     [packages] = environment.glob("lib/python*/site-packages")
     for name in LEAN:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        origin = Path(spec.origin)
-        if origin.name == "__init__.py":
-            shutil.copytree(origin.parent, packages / name)
-        else:
-            shutil.copy2(origin, packages)
+        installed = distribution(name)
+        tops = {file.parts[0] for file in installed.files or () if file.parts[0] not in ("..", "__pycache__")}
+        for top in tops:
+            source = Path(str(installed.locate_file(top)))
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, packages / top)
     return str(environment / "bin" / "python")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.tested_project import MakeProject, outcomes_of
 
 from octolimb.sense.tests.run import TestSelection, run_tests
+from octolimb.shadow.interpreter import find_interpreter
 
 MIXED = "def test_a(): assert 0\ndef test_b(): pass\n"
 
@@ -50,47 +52,48 @@ def pytest_sessionfinish(session):
         "-q -s",
     ],
 )
-def test_default_options_hide_no_test(project, outcomes, options):
+def test_default_options_hide_no_test(project: MakeProject, options: str) -> None:
     run = project({"pytest.ini": f"[pytest]\naddopts = {options}\n", "test_it.py": MIXED}).run()
-    assert outcomes(run) == {"test_a": "failed", "test_b": "passed"}
+    assert outcomes_of(run) == {"test_a": "failed", "test_b": "passed"}
     assert run.results["test_it.py::test_a"].message == "assert 0"
 
 
-def test_workers_and_coverage_are_switched_off_before_they_act(project, outcomes):
+def test_workers_and_coverage_are_switched_off_before_they_act(project: MakeProject) -> None:
     options = "-p parallel --numprocesses 4 --dist load --cov=package --cov-fail-under=100"
     files = {"pytest.ini": f"[pytest]\naddopts = {options}\n", "parallel.py": PARALLEL_PLUGIN}
     run = project({**files, "test_it.py": "def test_it(): pass\n"}).run()
-    assert outcomes(run) == {"test_it": "passed"}
+    assert outcomes_of(run) == {"test_it": "passed"}
     assert (run.errors, run.exit_status) == ((), 0)
 
 
-def test_another_order_changes_no_result(project, outcomes):
+def test_another_order_changes_no_result(project: MakeProject) -> None:
     conftest = "def pytest_collection_modifyitems(items): items.reverse()\n"
     run = project({"conftest.py": conftest, "test_it.py": MIXED}).run()
-    assert outcomes(run) == {"test_b": "passed", "test_a": "failed"}
+    assert outcomes_of(run) == {"test_b": "passed", "test_a": "failed"}
     assert run.collected == ("test_it.py::test_b", "test_it.py::test_a")
 
 
-def test_collecting_only_runs_nothing(project):
+def test_collecting_only_runs_nothing(project: MakeProject) -> None:
     run = project({"test_it.py": MIXED}).run(collect_only=True)
     assert run.collected == ("test_it.py::test_a", "test_it.py::test_b")
     assert (run.results, run.errors, run.exit_status) == ({}, (), 0)
 
 
-def test_stopping_at_the_first_failure_leaves_the_rest_unrun(project, outcomes):
+def test_stopping_at_the_first_failure_leaves_the_rest_unrun(project: MakeProject) -> None:
     made = project({"test_it.py": MIXED + "def test_c(): pass\n"})
     run = made.run(stop_first=True)
-    assert outcomes(run) == {"test_a": "failed", "test_b": "lost", "test_c": "lost"}
+    assert outcomes_of(run) == {"test_a": "failed", "test_b": "lost", "test_c": "lost"}
     assert [finding.message for finding in made.findings(run)] == [
         "assert 0",
         "2 tests were not run: stopped at the first failure",
     ]
 
 
-def test_mode_none_starts_nothing(project):
+def test_mode_none_starts_nothing(project: MakeProject) -> None:
     made = project({"test_it.py": MIXED})
+    interpreter = find_interpreter(made.root, None)
     with made.host.project(made.snapshot) as shadow:
-        run = run_tests(shadow, made.snapshot, None, TestSelection("none", why="not wanted"), deadline=1)
+        run = run_tests(shadow, made.snapshot, interpreter, TestSelection("none", why="not wanted"), deadline=1)
     assert (run.results, run.exit_status, run.why) == ({}, None, "not wanted")
 
 
@@ -125,24 +128,24 @@ SUITE = {
         (["tests/we[ird]"], ["test_w", "test_v"]),
     ],
 )
-def test_exactly_what_is_selected_runs(project, outcomes, ids, ran, named):
+def test_exactly_what_is_selected_runs(project: MakeProject, ids: list[str], ran: list[str], named: bool) -> None:
     run = project(SUITE).run(*ids, named=named)
-    assert sorted(outcomes(run)) == sorted(ran)
+    assert sorted(outcomes_of(run)) == sorted(ran)
     assert run.errors == ()
 
 
-def test_the_whole_suite_by_its_directory(project, outcomes):
+def test_the_whole_suite_by_its_directory(project: MakeProject) -> None:
     run = project(SUITE).run(".", named=True)
-    assert len(outcomes(run)) == 9
+    assert len(outcomes_of(run)) == 9
     assert [error.path for error in run.errors] == ["tests/test_b.py"]
 
 
-def test_a_file_that_pytest_would_not_come_across_runs_only_if_a_person_named_it(project, outcomes):
-    assert outcomes(project(SUITE).run("checks/check.py", named=True)) == {"test_checks": "passed"}
-    assert outcomes(project(SUITE).run("checks/check.py")) == {}
+def test_a_file_that_pytest_would_not_come_across_runs_only_if_a_person_named_it(project: MakeProject) -> None:
+    assert outcomes_of(project(SUITE).run("checks/check.py", named=True)) == {"test_checks": "passed"}
+    assert outcomes_of(project(SUITE).run("checks/check.py")) == {}
 
 
-def test_ignored_files_stay_ignored_when_they_are_selected_but_not_named(project, outcomes):
+def test_ignored_files_stay_ignored_when_they_are_selected_but_not_named(project: MakeProject) -> None:
     files = {"conftest.py": "collect_ignore = ['test_b.py']\n", "test_a.py": MIXED, "test_b.py": "1 / 0\n"}
     assert project(files).run("test_a.py", "test_b.py").errors == ()
 
@@ -160,7 +163,7 @@ def test_ignored_files_stay_ignored_when_they_are_selected_but_not_named(project
         ("../outside.py::test", "not found: there is no ../outside.py"),
     ],
 )
-def test_a_named_test_that_is_not_there_is_lost_and_says_so(project, wanted, message):
+def test_a_named_test_that_is_not_there_is_lost_and_says_so(project: MakeProject, wanted: str, message: str) -> None:
     run = project(SUITE).run(wanted, "tests/sub", named=True)
     result = run.results[wanted]
     assert result.outcome == "lost"
@@ -168,13 +171,13 @@ def test_a_named_test_that_is_not_there_is_lost_and_says_so(project, wanted, mes
     assert run.results["tests/sub/test_c.py::TestC::test_c"].outcome == "passed"
 
 
-def test_a_named_test_that_the_configuration_deselects_is_lost(project):
+def test_a_named_test_that_the_configuration_deselects_is_lost(project: MakeProject) -> None:
     files = {"pytest.ini": "[pytest]\naddopts = -k 'not slow'\n", "test_it.py": "def test_slow(): pass\n"}
     run = project(files).run("test_it.py::test_slow", named=True)
     assert run.results["test_it.py::test_slow"].message == "deselected by the project's own configuration"
 
 
-def test_ids_are_relative_to_the_root_wherever_pytest_puts_its_own(project, outcomes):
+def test_ids_are_relative_to_the_root_wherever_pytest_puts_its_own(project: MakeProject) -> None:
     files = {
         "sub/pytest.ini": "[pytest]\n",
         "pytest.ini": "[pytest]\naddopts = --rootdir=sub\n",
@@ -184,4 +187,4 @@ def test_ids_are_relative_to_the_root_wherever_pytest_puts_its_own(project, outc
     run = made.run()
     assert run.collected == ("sub/test_it.py::test_a", "sub/test_it.py::test_b")
     assert [finding.path for finding in made.findings(run)] == ["sub/test_it.py"]
-    assert outcomes(made.run("sub/test_it.py::test_b")) == {"test_b": "passed"}
+    assert outcomes_of(made.run("sub/test_it.py::test_b")) == {"test_b": "passed"}

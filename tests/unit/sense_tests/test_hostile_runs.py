@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.tested_project import MakeProject, outcomes_of
 
 from octolimb.core.errors import CannotSense
 from octolimb.core.verdicts import Outcome
@@ -25,28 +26,28 @@ PASS = "def test_it(): pass\n"
         ("raise KeyboardInterrupt", "the run was stopped: KeyboardInterrupt"),
     ],
 )
-def test_a_test_that_ends_the_run_is_lost_and_so_are_those_after_it(project, outcomes, body, why):
+def test_a_test_that_ends_the_run_is_lost_and_so_are_those_after_it(project: MakeProject, body: str, why: str) -> None:
     made = project({"test_it.py": THREE.format(body)})
     run = made.run()
-    assert outcomes(run) == {"test_a": "passed", "test_b": "lost", "test_c": "lost"}
+    assert outcomes_of(run) == {"test_a": "passed", "test_b": "lost", "test_c": "lost"}
     assert run.why == why
     assert run.results["test_it.py::test_b"].message == f"{why} while this test ran"
     assert run.results["test_it.py::test_c"].message == f"not run to its end: {why}"
     assert [finding.test for finding in made.findings(run)] == ["test_it.py::test_b", "test_it.py::test_c"]
 
 
-def test_a_hanging_test_is_killed_at_the_deadline(project, outcomes):
-    run = project({"test_it.py": THREE.format("time.sleep(1e6)")}).run(deadline=15)
-    assert outcomes(run) == {"test_a": "passed", "test_b": "lost", "test_c": "lost"}
+def test_a_hanging_test_is_killed_at_the_deadline(project: MakeProject) -> None:
+    run = project({"test_it.py": THREE.format("time.sleep(1e6)")}).run(deadline=6)
+    assert outcomes_of(run) == {"test_a": "passed", "test_b": "lost", "test_c": "lost"}
     assert run.timed_out
     assert run.exit_status is None
-    assert run.why == "killed at the deadline of 15 s"
+    assert run.why == "killed at the deadline of 6 s"
 
 
-def test_a_failure_stays_one_though_the_process_then_dies(project, outcomes):
+def test_a_failure_stays_one_though_the_process_then_dies(project: MakeProject) -> None:
     fixture = "import os, pytest\n@pytest.fixture\ndef deadly():\n    yield\n    os._exit(0)\n"
     run = project({"test_it.py": f"{fixture}def test_it(deadly): assert 0\n"}).run()
-    assert outcomes(run) == {"test_it": "failed"}
+    assert outcomes_of(run) == {"test_it": "failed"}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,9 @@ def test_a_failure_stays_one_though_the_process_then_dies(project, outcomes):
         ),
     ],
 )
-def test_a_project_that_cannot_be_collected_is_an_error_at_its_place(project, files, path, code, message):
+def test_a_project_that_cannot_be_collected_is_an_error_at_its_place(
+    project: MakeProject, files: dict[str, str], path: str, code: str, message: str
+) -> None:
     run = project({"pytest.ini": "[pytest]\n", **files}).run()
     assert Outcome.PASSED not in {result.outcome for result in run.results.values()}
     [error] = run.errors
@@ -91,9 +94,9 @@ def test_a_project_that_cannot_be_collected_is_an_error_at_its_place(project, fi
     assert run.why
 
 
-def test_files_that_cannot_be_imported_do_not_hide_the_others(project, outcomes):
+def test_files_that_cannot_be_imported_do_not_hide_the_others(project: MakeProject) -> None:
     run = project({"test_a.py": "import nowhere\n", "test_b.py": PASS}).run()
-    assert outcomes(run) == {"test_it": "passed"}
+    assert outcomes_of(run) == {"test_it": "passed"}
     assert [error.path for error in run.errors] == ["test_a.py"]
 
 
@@ -106,20 +109,22 @@ def test_files_that_cannot_be_imported_do_not_hide_the_others(project, outcomes)
         ("def pytest_unconfigure(): 1 / 0", "pass", "pytest broke: ZeroDivisionError"),
     ],
 )
-def test_an_ending_that_contradicts_the_tests_is_an_error(project, conftest, body, message):
+def test_an_ending_that_contradicts_the_tests_is_an_error(
+    project: MakeProject, conftest: str, body: str, message: str
+) -> None:
     run = project({"conftest.py": f"{conftest}\n", "test_it.py": f"def test_it(): {body}\n"}).run()
     [error] = run.errors
     assert message in error.message
 
 
-def test_a_test_that_a_plugin_swallows_is_lost(project, outcomes):
+def test_a_test_that_a_plugin_swallows_is_lost(project: MakeProject) -> None:
     conftest = "def pytest_runtest_protocol(item): return True\n"
     run = project({"conftest.py": conftest, "test_it.py": PASS}).run()
-    assert outcomes(run) == {"test_it": "lost"}
+    assert outcomes_of(run) == {"test_it": "lost"}
     assert run.results["test_it.py::test_it"].message == "collected, but it never reported all of its phases"
 
 
-def test_what_tests_do_to_their_process_does_not_touch_the_reports(project, outcomes):
+def test_what_tests_do_to_their_process_does_not_touch_the_reports(project: MakeProject) -> None:
     source = """
         import os, subprocess, sys
 
@@ -148,7 +153,7 @@ def test_what_tests_do_to_their_process_does_not_touch_the_reports(project, outc
             os.wait()
         """
     run = project({"test_it.py": "\n".join(line[8:] for line in source.splitlines())}).run()
-    assert outcomes(run) == {
+    assert outcomes_of(run) == {
         "test_closes_descriptors": "passed",
         "test_changes_directory": "passed",
         "test_floods": "passed",
@@ -158,7 +163,7 @@ def test_what_tests_do_to_their_process_does_not_touch_the_reports(project, outc
     }
 
 
-def test_closing_every_descriptor_loses_the_rest_and_writes_to_no_other_file(project):
+def test_closing_every_descriptor_loses_the_rest_and_writes_to_no_other_file(project: MakeProject) -> None:
     source = """
         import os
 
@@ -177,15 +182,15 @@ def test_closing_every_descriptor_loses_the_rest_and_writes_to_no_other_file(pro
     assert run.why is not None
 
 
-def test_no_tests_is_not_a_pass(project):
+def test_no_tests_is_not_a_pass(project: MakeProject) -> None:
     run = project({"a.py": ""}).run()
     assert (run.results, run.collected, run.errors, run.exit_status) == ({}, (), (), 5)
     assert run.why == "no tests collected"
 
 
-def test_a_module_that_skips_itself_is_told(project, outcomes):
+def test_a_module_that_skips_itself_is_told(project: MakeProject) -> None:
     run = project({"test_it.py": "import pytest\npytest.importorskip('nowhere')\n"}).run()
-    assert outcomes(run) == {"test_it.py": "skipped"}
+    assert outcomes_of(run) == {"test_it.py": "skipped"}
     assert run.why == "no tests collected: test_it.py skips itself"
 
 
@@ -199,7 +204,7 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(environment / "bin" / "python")
 
 
-def test_an_interpreter_without_pytest_is_told_how_to_get_it(project, bare_python):
+def test_an_interpreter_without_pytest_is_told_how_to_get_it(project: MakeProject, bare_python: str) -> None:
     with pytest.raises(CannotSense) as caught:
         project({"test_it.py": PASS}).run(python=bare_python)
     assert caught.value.message == f"{bare_python} has no pytest"
@@ -207,12 +212,12 @@ def test_an_interpreter_without_pytest_is_told_how_to_get_it(project, bare_pytho
     assert "--python" in (caught.value.hint or "")
 
 
-def test_a_pytest_that_breaks_when_imported_is_no_verdict(project, bare_python):
+def test_a_pytest_that_breaks_when_imported_is_no_verdict(project: MakeProject, bare_python: str) -> None:
     with pytest.raises(CannotSense, match=r"pytest cannot be imported .*: ZeroDivisionError"):
         project({"pytest.py": "1 / 0\n", "test_it.py": PASS}).run(python=bare_python)
 
 
-def test_an_interpreter_that_is_none_is_no_verdict(project, tmp_path: Path):
+def test_an_interpreter_that_is_none_is_no_verdict(project: MakeProject, tmp_path: Path) -> None:
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho no such luck >&2\nexit 3\n")
     script.chmod(0o755)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,11 @@ APP = {
 ALL = ("tests/sub/test_sub.py", "tests/test_core.py", "tests/test_nothing.py", "tests/test_web.py")
 
 
+MakeSnapshot = Callable[[Mapping[str, str]], Snapshot]
+
+
 @pytest.fixture
-def snapshot_of(tmp_path: Path):
+def snapshot_of(tmp_path: Path) -> MakeSnapshot:
     def make(files: Mapping[str, str]) -> Snapshot:
         for name, text in files.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -62,13 +65,13 @@ def impacted(snapshot: Snapshot, *changed: str, named: tuple[str, ...] = ()) -> 
         (["tests/test_deleted.py"], []),
     ],
 )
-def test_what_imports_the_change_runs(snapshot_of, changed, selected):
+def test_what_imports_the_change_runs(snapshot_of: MakeSnapshot, changed: list[str], selected: list[str]) -> None:
     selection = impacted(snapshot_of(APP), *changed)
     assert selection.ids == tuple(selected)
     assert selection.mode == ("impacted" if selected else "none")
 
 
-def test_a_deleted_module_runs_who_still_imports_it(snapshot_of):
+def test_a_deleted_module_runs_who_still_imports_it(snapshot_of: MakeSnapshot) -> None:
     files = {path: text for path, text in APP.items() if path != "src/app/core.py"}
     assert impacted(snapshot_of(files), "src/app/core.py").ids == ("tests/test_core.py", "tests/test_web.py")
 
@@ -83,21 +86,21 @@ def test_a_deleted_module_runs_who_still_imports_it(snapshot_of):
         ("build/made.py", "build/made.py changed: it lies where no imports are read, so any test may use it"),
     ],
 )
-def test_where_it_is_not_certain_every_test_runs(snapshot_of, changed, why):
+def test_where_it_is_not_certain_every_test_runs(snapshot_of: MakeSnapshot, changed: str, why: str) -> None:
     selection = impacted(snapshot_of({**APP, "setup.py": "", "build/made.py": ""}), changed)
     assert selection == TestSelection("impacted", (), why)
 
 
-def test_without_a_baseline_every_test_runs(snapshot_of):
+def test_without_a_baseline_every_test_runs(snapshot_of: MakeSnapshot) -> None:
     selection = select_tests(snapshot_of(APP), "impacted", None, ())
     assert selection == TestSelection("impacted", (), "there is nothing to compare with, so every test runs")
 
 
-def test_where_nothing_changed_nothing_runs(snapshot_of):
+def test_where_nothing_changed_nothing_runs(snapshot_of: MakeSnapshot) -> None:
     assert impacted(snapshot_of(APP)).mode == "none"
 
 
-def test_doctests_may_be_anywhere(snapshot_of):
+def test_doctests_may_be_anywhere(snapshot_of: MakeSnapshot) -> None:
     files = {**APP, "pytest.ini": "[pytest]\naddopts = --doctest-modules\n"}
     assert impacted(snapshot_of(files), "src/app/web.py").ids == ()
 
@@ -114,20 +117,20 @@ def test_doctests_may_be_anywhere(snapshot_of):
         "from importlib import import_module as load\n",
     ],
 )
-def test_a_test_whose_needs_cannot_be_known_always_runs(snapshot_of, source):
+def test_a_test_whose_needs_cannot_be_known_always_runs(snapshot_of: MakeSnapshot, source: str) -> None:
     selection = impacted(snapshot_of({**APP, "tests/test_opaque.py": source}), "src/app/web.py")
     assert selection.ids == ("tests/test_opaque.py", "tests/test_web.py")
     assert "tests/test_opaque.py" in (selection.why or "")
 
 
-def test_reading_one_s_own_version_is_not_opaque(snapshot_of):
+def test_reading_one_s_own_version_is_not_opaque(snapshot_of: MakeSnapshot) -> None:
     source = "import importlib.metadata\nfrom importlib import metadata, resources\n"
     assert impacted(snapshot_of({**APP, "tests/test_version.py": source}), "src/app/web.py").ids == (
         "tests/test_web.py",
     )
 
 
-def test_plugins_count_for_every_test(snapshot_of):
+def test_plugins_count_for_every_test(snapshot_of: MakeSnapshot) -> None:
     named = {**APP, "tests/conftest.py": "pytest_plugins = ['support', \"app.alone\"]\n"}
     assert impacted(snapshot_of(named), "src/app/alone.py").ids == ALL
     by_option = {**named, "tests/conftest.py": "", "pytest.ini": "[pytest]\naddopts = -q -p app.alone\n"}
@@ -159,7 +162,9 @@ def test_plugins_count_for_every_test(snapshot_of):
         ),
     ],
 )
-def test_the_configuration_says_which_files_hold_tests(snapshot_of, configuration, changed, selected):
+def test_the_configuration_says_which_files_hold_tests(
+    snapshot_of: MakeSnapshot, configuration: dict[str, str], changed: str, selected: list[str]
+) -> None:
     files = {**APP, "checks/check_web.py": "import app.web\n", **configuration}
     assert impacted(snapshot_of(files), changed).ids == tuple(selected)
 
@@ -180,7 +185,7 @@ def test_the_configuration_says_which_files_hold_tests(snapshot_of, configuratio
         ((".",), (".",)),
     ],
 )
-def test_full_runs_all_that_is_named(snapshot_of, named, ids):
+def test_full_runs_all_that_is_named(snapshot_of: MakeSnapshot, named: tuple[str, ...], ids: tuple[str, ...]) -> None:
     selection = select_tests(snapshot_of({**APP, "checks.py": "def test_it(): ...\n"}), "full", None, named)
     assert (selection.mode, selection.ids, selection.named) == ("full", ids, ids)
 
@@ -197,7 +202,9 @@ def test_full_runs_all_that_is_named(snapshot_of, named, ids):
         (("../outside.py::test",), ("../outside.py::test",)),
     ],
 )
-def test_impacted_runs_what_is_named_and_can_be_affected(snapshot_of, named, ids):
+def test_impacted_runs_what_is_named_and_can_be_affected(
+    snapshot_of: MakeSnapshot, named: tuple[str, ...], ids: tuple[str, ...]
+) -> None:
     selection = impacted(snapshot_of(APP), "src/app/web.py", named=named)
     assert selection.ids == ids
     assert selection.mode == ("impacted" if ids else "none")
@@ -239,7 +246,7 @@ TREE = {
         ("# import pkg", []),
     ],
 )
-def test_what_a_file_needs(snapshot_of, source, needs):
+def test_what_a_file_needs(snapshot_of: MakeSnapshot, source: str, needs: list[str]) -> None:
     snapshot = snapshot_of({**TREE, "test_it.py": source})
     graph = build_graph(snapshot, read_layout(snapshot))
     assert sorted(graph.needs[RelPath("test_it.py")]) == needs
@@ -254,13 +261,13 @@ def test_what_a_file_needs(snapshot_of, source, needs):
         ("from .d import *", ["pkg/__init__.py", "pkg/sub/__init__.py", "pkg/sub/d.py"]),
     ],
 )
-def test_relative_imports(snapshot_of, source, needs):
+def test_relative_imports(snapshot_of: MakeSnapshot, source: str, needs: list[str]) -> None:
     snapshot = snapshot_of({**TREE, "pkg/sub/c.py": source, "pkg/sub/d.py": ""})
     graph = build_graph(snapshot, read_layout(snapshot))
     assert sorted(graph.needs[RelPath("pkg/sub/c.py")]) == needs
 
 
-def test_environments_and_build_products_are_no_sources(snapshot_of):
+def test_environments_and_build_products_are_no_sources(snapshot_of: MakeSnapshot) -> None:
     rubbish = ("env/pyvenv.cfg", "env/lib/test_x.py", "node_modules/x/test_x.py", "build/test_x.py", ".tox/test_x.py")
     snapshot = snapshot_of({**APP, **dict.fromkeys(rubbish, "")})
     graph = build_graph(snapshot, read_layout(snapshot))
@@ -268,5 +275,5 @@ def test_environments_and_build_products_are_no_sources(snapshot_of):
 
 
 @pytest.mark.parametrize("text", ["[pytest", "[pytest]\naddopts = 'unclosed\n", "\0", "[pytest]\npython_files =\n"])
-def test_a_broken_configuration_is_left_to_pytest(snapshot_of, text):
+def test_a_broken_configuration_is_left_to_pytest(snapshot_of: MakeSnapshot, text: str) -> None:
     assert read_layout(snapshot_of({"pytest.ini": text})).patterns == ("test_*.py", "*_test.py")

@@ -51,7 +51,7 @@ def outcome_of(records: Sequence[object]) -> Outcome:
     return judged([HELLO, ONE, START, *records, ["finish", 0]]).results["test_a.py::test_a"].outcome
 
 
-def test_three_passed_phases_pass():
+def test_three_passed_phases_pass() -> None:
     run = judged([HELLO, ONE, START, *phases("passed", "passed", "passed"), ["finish", 0]])
     result = run.results["test_a.py::test_a"]
     assert (result.outcome, run.errors, run.why) == (Outcome.PASSED, (), None)
@@ -59,7 +59,7 @@ def test_three_passed_phases_pass():
 
 
 @pytest.mark.parametrize("missing", [0, 1, 2])
-def test_without_one_of_its_phases_a_test_is_lost(missing):
+def test_without_one_of_its_phases_a_test_is_lost(missing: int) -> None:
     said = phases("passed", "passed", "passed")
     del said[missing]
     assert outcome_of(said) is Outcome.LOST
@@ -90,12 +90,12 @@ def test_without_one_of_its_phases_a_test_is_lost(missing):
         ),
     ],
 )
-def test_outcomes(said, outcome):
+def test_outcomes(said: list[list[object]], outcome: Outcome) -> None:
     assert outcome_of(said) is outcome
 
 
 @given(st.data())
-def test_a_stream_cut_anywhere_never_passes_what_it_did_not_report(data):
+def test_a_stream_cut_anywhere_never_passes_what_it_did_not_report(data: st.DataObject) -> None:
     records = [HELLO, ONE, START, *phases("passed", "passed", "passed"), ["finish", 0]]
     stream = "".join(json.dumps(record) + "\n" for record in records).encode()
     cut = data.draw(st.integers(0, len(stream) - 1))
@@ -111,7 +111,7 @@ def test_a_stream_cut_anywhere_never_passes_what_it_did_not_report(data):
     st.binary()
     | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda value: json.dumps(value).encode())
 )
-def test_garbage_ends_the_stream(garbage):
+def test_garbage_ends_the_stream(garbage: bytes) -> None:
     stream = b"".join(json.dumps(record).encode() + b"\n" for record in (HELLO, ONE)) + garbage + b"\n"
     run = judge(read_reports(stream, "/root"), FINISHED, NO_FILES, ())
     assert run.results["test_a.py::test_a"].outcome is Outcome.LOST
@@ -119,7 +119,7 @@ def test_garbage_ends_the_stream(garbage):
 
 
 @pytest.mark.parametrize("path", ["/elsewhere/a.py", "/root/../a.py", "/root", "", "/root2/a.py", "/root/a\\b.py"])
-def test_a_place_outside_the_root_is_none(path):
+def test_a_place_outside_the_root_is_none(path: str) -> None:
     failed = [
         "phase",
         0,
@@ -133,7 +133,7 @@ def test_a_place_outside_the_root_is_none(path):
     assert run.sites["test_a.py::test_a"].path == "test_a.py"
 
 
-def test_lone_surrogates_are_spelt_out():
+def test_lone_surrogates_are_spelt_out() -> None:
     collected = ["collected", [["/root/test_a.py", ["test_a.py::test[\ud800]"]]]]
     run = judged([HELLO, collected, START, *phases("passed", "passed", "passed"), ["finish", 0]])
     [node_id] = run.results
@@ -141,7 +141,7 @@ def test_lone_surrogates_are_spelt_out():
     assert node_id.encode()
 
 
-def test_a_process_that_lives_on_after_the_tests_is_an_error():
+def test_a_process_that_lives_on_after_the_tests_is_an_error() -> None:
     records = [HELLO, ONE, START, *phases("passed", "passed", "passed"), ["finish", 0]]
     run = judged(records, Ending(returncode=None, timed_out=True, ms=9000.0, deadline=9.0))
     assert [error.message for error in run.errors] == [

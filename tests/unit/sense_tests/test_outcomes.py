@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.tested_project import MakeProject, outcomes_of
 
 from octolimb.core.verdicts import Outcome
 
@@ -86,11 +87,12 @@ class TestUnit(unittest.TestCase):
 """
 
 
-def test_every_kind_of_test_has_its_outcome(project, outcomes):
+def test_every_kind_of_test_has_its_outcome(project: MakeProject) -> None:
     run = project({"calculator.py": CALCULATOR, "test_all.py": EVERY_KIND}).run()
 
-    seen = outcomes(run)
+    seen = outcomes_of(run)
     odd = {name: outcome for name, outcome in seen.items() if name.startswith("test_odd")}
+    assert run.errors == ()
     assert list(odd.values()) == ["passed"] * 7
     assert {name: outcome for name, outcome in seen.items() if name not in odd} == {
         "test_passes": "passed",
@@ -128,7 +130,7 @@ def test_every_kind_of_test_has_its_outcome(project, outcomes):
     assert messages["test_parts"] == "AssertionError: 2 != 1 (number=2)"
 
 
-def test_a_failure_is_shown_in_the_test_and_placed_where_it_happened(project):
+def test_a_failure_is_shown_in_the_test_and_placed_where_it_happened(project: MakeProject) -> None:
     made = project(
         {
             "calculator.py": CALCULATOR,
@@ -146,12 +148,12 @@ def test_a_failure_is_shown_in_the_test_and_placed_where_it_happened(project):
     assert finding.test == "test_it.py::test_é"
 
 
-def test_what_a_failing_test_printed_goes_with_its_traceback(project):
+def test_what_a_failing_test_printed_goes_with_its_traceback(project: MakeProject) -> None:
     run = project({"test_it.py": "def test_it():\n    print('a clue')\n    assert False\n"}).run()
     assert "a clue" in run.results["test_it.py::test_it"].detail
 
 
-def test_a_test_that_passed_only_when_run_again_says_so(project):
+def test_a_test_that_passed_only_when_run_again_says_so(project: MakeProject) -> None:
     again = """
         import pytest
         from _pytest.runner import runtestprotocol
@@ -176,18 +178,18 @@ def test_a_test_that_passed_only_when_run_again_says_so(project):
     assert run.results["test_it.py::test_it"].message == "passed only when it was run again"
 
 
-def test_a_doctest_tells_what_it_expected(project):
+def test_a_doctest_tells_what_it_expected(project: MakeProject) -> None:
     source = "def one():\n    '''\n    >>> one()\n    2\n    '''\n    return 1\n"
     run = project({"pytest.ini": "[pytest]\naddopts = --doctest-modules\n", "a.py": source}).run()
     result = run.results["a.py::a.one"]
     assert (result.outcome, result.message, result.place) == (Outcome.FAILED, "expected '2', got '1'", ("a.py", 3))
 
 
-def test_unsaved_edits_are_what_is_tested(project, outcomes):
+def test_unsaved_edits_are_what_is_tested(project: MakeProject) -> None:
     saved = project(
         {"a.py": "x = 1\n", "tests/x.txt": "1", "tests/test_a.py": "import a\ndef test_a(): assert a.x == 1\n"}
     )
-    assert outcomes(saved.run()) == {"test_a": "passed"}
+    assert outcomes_of(saved.run()) == {"test_a": "passed"}
     unsaved = saved.edit(
         {
             "a.py": "x = 2\n",
@@ -195,12 +197,12 @@ def test_unsaved_edits_are_what_is_tested(project, outcomes):
             "tests/test_b.py": "import a\ndef test_b(two): assert a.x == two\n",
         }
     )
-    assert outcomes(unsaved.run()) == {"test_a": "failed", "test_b": "passed"}
-    assert outcomes(unsaved.edit({"tests/test_b.py": None, "a.py": None}).run()) == {}
+    assert outcomes_of(unsaved.run()) == {"test_a": "failed", "test_b": "passed"}
+    assert outcomes_of(unsaved.edit({"tests/test_b.py": None, "a.py": None}).run()) == {}
 
 
 @pytest.mark.parametrize("layout", ["", "src/"])
-def test_the_root_and_src_lead_the_path_and_nothing_of_ours_is_on_it(project, outcomes, layout):
+def test_the_root_and_src_lead_the_path_and_nothing_of_ours_is_on_it(project: MakeProject, layout: str) -> None:
     source = """
         import os, sys
         import package
@@ -222,4 +224,4 @@ def test_the_root_and_src_lead_the_path_and_nothing_of_ours_is_on_it(project, ou
     lines = "\n".join(line[8:] for line in source.splitlines())
     lead = ["", "src"] if layout else [""]
     run = project({f"{layout}package.py": "", "tests/test_it.py": f"LEAD = {lead!r}\n{lines}\n"}).run()
-    assert outcomes(run) == {"test_path": "passed", "test_main": "passed"}
+    assert outcomes_of(run) == {"test_path": "passed", "test_main": "passed"}

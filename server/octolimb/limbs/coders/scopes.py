@@ -293,7 +293,7 @@ def _guess_from_use(function: Function, scope: Scope) -> None:
                 kind = _OWNERS[attr]
             case ast.Call(func=ast.Name(id="range"), args=[ast.Name(id=name), *_]):
                 kind = "int"
-            case ast.BinOp(left=ast.Name(id=name), op=ast.Mod(), right=ast.Constant(value=int())):
+            case ast.BinOp(left=ast.Name(id=name), op=ast.Mod() | ast.Sub(), right=ast.Constant(value=int())):
                 kind = "int"
             case ast.Compare(
                 left=ast.Name(id=name), comparators=[ast.Constant(value=int() | float() | str() as value)]

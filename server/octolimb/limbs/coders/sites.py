@@ -67,6 +67,18 @@ class Routine:
                     found.setdefault(text, node)
         return found
 
+    @cached_property
+    def own_attributes(self) -> dict[str, None]:
+        """What a method reads from `self`, as text."""
+        found: dict[str, None] = {}
+        for node in self.nodes:
+            match node:
+                case ast.Attribute(value=ast.Name(id="self"), attr=attr, ctx=ast.Load()):
+                    parent = self.source.parents.get(node)
+                    if not (isinstance(parent, ast.Call) and parent.func is node):
+                        found[f"self.{attr}"] = None
+        return found
+
     def literals(self, kind: type) -> list[object]:
         """The literals of exactly this type in the function, the most frequent first."""
         counts: dict[object, int] = {}

@@ -22,7 +22,7 @@ _BINARY = {
     ast.BitOr: 6, ast.BitXor: 7, ast.BitAnd: 8, ast.LShift: 9, ast.RShift: 9, ast.Add: 10, ast.Sub: 10,
     ast.Mult: 11, ast.Div: 11, ast.FloorDiv: 11, ast.Mod: 11, ast.MatMult: 11, ast.Pow: 13,
 }  # fmt: skip
-_LOOSE = (ast.Lambda, ast.IfExp, ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.GeneratorExp, ast.Starred)
+_LOOSE = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.GeneratorExp, ast.Starred)
 _NOT_HEADER = (
     ast.stmt, ast.ExceptHandler, ast.match_case, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
 )  # fmt: skip
@@ -56,6 +56,8 @@ def precedence(node: ast.AST) -> int:
         return 14
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         return 14  # `1.real` is no attribute access.
+    if isinstance(node, ast.IfExp | ast.Lambda):
+        return 1
     return 0 if isinstance(node, _LOOSE) else ATOM
 
 

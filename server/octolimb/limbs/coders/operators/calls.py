@@ -275,6 +275,14 @@ def wrap_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
             )
     if group in ("num", "") and isinstance(node, ast.Name):
         yield site.replace("wrap-value", cost + 0.9, node, f"bin({text})")
+    if group in ("num", "") and not isinstance(node, ast.Constant):
+        clamps = [f"max(0, {text})", f"min(1, {text})", f"max(1, {text})"]
+        clamps += [f"{name}({text}, {other})" for other in site.names_at(node)[:4] for name in ("max", "min")]
+        for place, clamp in enumerate(clamps if bare or isinstance(parent, ast.Assign | ast.Return) else clamps[:1]):
+            yield site.replace("clamp", cost + 0.8 + 0.12 * place, node, clamp)
+    if group in ("list", "str", ""):
+        yield site.replace("wrap-in-display", cost + 0.8, node, f"[{text}]")
+        yield site.replace("wrap-in-display", cost + 1.3, node, f"({text},)")
     if group in ("list", "") and isinstance(parent, ast.Return | ast.Assign):
         yield site.replace("wrap-method", cost + 0.7, node, f"''.join({text})")
 

@@ -25,6 +25,18 @@ def change_test(site: Site) -> Iterator[Mutation]:
             yield site.replace("constant-test", 3.0, site.statement.test, "True")
 
 
+@on(ast.Constant)
+def boolean_to_condition(site: Site, node: ast.AST) -> Iterator[Mutation]:
+    """`return depth == 0` for `return True`, `while queue` for `while True`."""
+    assert isinstance(node, ast.Constant)
+    parent = site.source.parents.get(node)
+    if not isinstance(node.value, bool) or not isinstance(parent, ast.Return | ast.While | ast.Assign):
+        return
+    clauses = dict.fromkeys([*site.routine.clauses, *_simple_clauses(site, node, [])])
+    for rank, clause in enumerate(list(clauses)[:_MAX_CLAUSES]):
+        yield site.replace("boolean-to-condition", 2.4 + 0.06 * rank, node, clause, 4)
+
+
 @on(ast.comprehension)
 def change_filter(site: Site, node: ast.AST) -> Iterator[Mutation]:
     """The filters of a comprehension; one that is missing."""
@@ -32,7 +44,9 @@ def change_filter(site: Site, node: ast.AST) -> Iterator[Mutation]:
     for test in node.ifs:
         yield from _change(site, test, 0.2)
         start = site.source.text.rfind("if", 0, site.source.span(test)[0])
-        if start > site.source.span(node.iter)[1] - 1:
+        while site.source.text[start - 1].isspace():
+            start -= 1
+        if start >= site.source.span(node.iter)[1]:
             yield site.put("drop-filter", 1.9, start, site.source.span(test)[1], "")
     if not node.ifs and isinstance(node.target, ast.Name):
         end = site.source.span(node.iter)[1]
@@ -56,7 +70,7 @@ def change_choice(site: Site, node: ast.AST) -> Iterator[Mutation]:
     yield site.instead("choose-branch", 1.7, node, node.body)
     yield site.instead("choose-branch", 1.7, node, node.orelse)
     text = f"{source.atom(node.orelse, 1)} if {source.of(node.test)} else {source.atom(node.body, 1)}"
-    yield site.replace("swap-choice", 1.4, node, text, 0)
+    yield site.replace("swap-choice", 1.4, node, text, 1)
 
 
 @on(ast.Return, ast.Assign)
@@ -151,7 +165,10 @@ def _simple_clauses(site: Site, node: ast.AST, names: list[str]) -> Iterator[str
         kind = base(site.scope.kinds.get(name, ""))
         if name in ("self", "cls"):
             continue
-        yield name if kind not in NUMBERS else f"{name} > 0"
+        if kind not in NUMBERS:
+            yield name
+        if kind in NUMBERS or not kind:
+            yield f"{name} > 0"
         if kind in ("int", "num", "float", ""):
             yield from (
                 f"{name} != 0",
@@ -165,6 +182,8 @@ def _simple_clauses(site: Site, node: ast.AST, names: list[str]) -> Iterator[str
             yield from (f"not {name}", f"len({name}) > 1")
         if kind == "str":
             yield from (f"{name} != ''", f"{name} != ' '", f"{name}.isalpha()")
+    for text in list(site.routine.own_attributes)[:3]:
+        yield from (text, f"not {text}", f"{text} is not None")
     for index, first in enumerate(ordered):
         for second in ordered[index + 1 :]:
             if alike(site.scope.kinds.get(first, ""), site.scope.kinds.get(second, "")) >= 0.6:
@@ -213,7 +232,7 @@ def guard_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
     value = getattr(node, "value", None)
     if not isinstance(value, ast.expr) or isinstance(value, ast.Constant | ast.IfExp | ast.BoolOp):
         return
-    text = site.source.atom(value, 1)
+    text = site.source.atom(value, 2)
     names = [inner.id for inner in ast.walk(value) if isinstance(inner, ast.Name) and inner.id in site.scope.locals]
     names = [name for name in dict.fromkeys(names) if name in site.names_at() and name not in ("self", "cls")]
     others = ("None", "0", "[]", "''", "False", *names[:1])
@@ -221,7 +240,7 @@ def guard_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
         for rank, other in enumerate(others):
             if other != guard or other == names[0]:
                 cost = 3.2 + 0.25 * order + 0.12 * rank
-                yield site.replace("guard-value", cost, value, f"{text} if {guard} else {other}", 0)
+                yield site.replace("guard-value", cost, value, f"{text} if {guard} else {other}", 1)
     if isinstance(value, ast.Name | ast.Call | ast.Attribute | ast.Subscript):
         for rank, other in enumerate(("[]", "0", "''", "None", *site.names_at()[:4])):
             yield site.replace("or-value", 3.4 + 0.12 * rank, value, f"{site.source.atom(value, 3)} or {other}", 2)

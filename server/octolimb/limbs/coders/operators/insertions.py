@@ -63,7 +63,7 @@ def insert_guard(site: Site) -> Iterator[Mutation]:
     if not body or site.statement is not body[0]:
         return
     wanted = [text for text in site.pain.expected if len(text) <= 24]
-    values = list(dict.fromkeys([*(text for text in _GUARD_VALUES if text in wanted), *wanted[:3], *_GUARD_VALUES]))[:9]
+    values = list(dict.fromkeys([*(text for text in _GUARD_VALUES if text in wanted), *wanted[:3], *_GUARD_VALUES]))
     parameters = [name for name in site.scope.parameters if name not in ("self", "cls")][:4]
     values = [*values[:6], *parameters[:2], *values[6:]]
     for order, name in enumerate(parameters):
@@ -89,7 +89,7 @@ def _guards(site: Site, name: str) -> list[str]:
         ]
     if kind in ("list", "str", "tuple", "dict", "set", "bytes"):
         return [f"not {name}", f"len({name}) == 1", f"{name} is None", f"len({name}) < 2"]
-    return [f"not {name}", f"{name} is None", f"{name} <= 0", f"{name} == 1"]
+    return [f"not {name}", f"{name} is None", f"{name} <= 0", f"{name} == 1", f"{name} == 0"]
 
 
 @on_statement

@@ -189,10 +189,10 @@ def regroup(site: Site, node: ast.AST) -> Iterator[Mutation]:
             outer_symbol, inner_symbol = BINARY[type(node.op)], BINARY[type(inner.op)]
             if left:
                 group = f"({source.atom(moved, 12)} {outer_symbol} {source.atom(other, 12)})"
-                text = f"{source.atom(kept)} {inner_symbol} {group}"
+                text = f"{source.atom(kept, 12)} {inner_symbol} {group}"
             else:
                 group = f"({source.atom(other, 12)} {outer_symbol} {source.atom(moved, 12)})"
-                text = f"{group} {inner_symbol} {source.atom(kept)}"
+                text = f"{group} {inner_symbol} {source.atom(kept, 12)}"
             yield site.replace("regroup", 2.6, node, text, precedence(inner))
 
 
