@@ -48,7 +48,16 @@ def _measure(root: Path, scratch: Path, rounds: int) -> None:
             shutil.copytree(root, scratch / f"copy{next(copies)}", symlinks=True)
 
         def worktree() -> None:
-            command = ["git", "-C", str(root), "worktree", "add", "--detach", "-f", str(scratch / f"tree{next(copies)}")]
+            command = [
+                "git",
+                "-C",
+                str(root),
+                "worktree",
+                "add",
+                "--detach",
+                "-f",
+                str(scratch / f"tree{next(copies)}"),
+            ]
             subprocess.run(command, check=True, capture_output=True)
 
         fast = interleave({"shadow, to the end of `true`": shadow}, rounds)
@@ -56,7 +65,7 @@ def _measure(root: Path, scratch: Path, rounds: int) -> None:
     ready = until_exec[1:]
     verdict = "under" if statistics.median(ready) < LIMIT_MS else "OVER"
     print_medians({"shadow, ready to execute": ready, **fast, **slow}, against="shadow, ready to execute")
-    print(f"  the median to ready is {verdict} {LIMIT_MS:.0f} ms; isolation {host.isolation.files}, {host.isolation.sandbox}")
+    print(f"  the median to ready is {verdict} {LIMIT_MS:.0f} ms; files by {host.isolation.files}")
 
 
 def _repository(root: Path, files: int) -> Path:

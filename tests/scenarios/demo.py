@@ -16,6 +16,7 @@ import sys
 import tarfile
 import tempfile
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = "boltons==26.2.0"
@@ -52,9 +53,12 @@ def demonstrate(directory: Path) -> int:
         print(f"the limb found nothing (exit {done.returncode})", file=sys.stderr)
         return 1
     say("5. The same, for programs: octolimb --json fix")
-    answer = json.loads(subprocess.run([*octolimb(root), "--json", "fix", failing], capture_output=True, check=True).stdout)
+    answer = json.loads(
+        subprocess.run([*octolimb(root), "--json", "fix", failing], capture_output=True, check=True).stdout
+    )
     best = answer["proposals"][0]
-    print(f"   {answer['status']}: {best['files']}, green {best['verdict']['green']}, guard {best['decision']['decision']}")
+    green, decision = best["verdict"]["green"], best["decision"]["decision"]
+    print(f"   {answer['status']}: {', '.join(best['files'])}, green: {green}, guard: {decision}")
     after = fingerprint(root)
     if after != before:
         print(f"the tree changed: {sorted(before.keys() ^ after.keys())}", file=sys.stderr)
@@ -99,7 +103,7 @@ def first_failing_test(root: Path) -> str:
     python = root / ".venv" / "bin" / "python"
     command = [python, "-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider", "tests/test_iterutils.py"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    failed = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
+    failed: list[str] = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
     if not failed:
         sys.exit(f"no test fails:\n{done.stdout[-2000:]}")
     print("\n".join("   " + line for line in done.stdout.splitlines() if line.startswith(("E ", "FAILED"))))
@@ -120,7 +124,7 @@ def fingerprint(root: Path) -> dict[str, tuple[int, int, str]]:
     return found
 
 
-def quietly(command: list[object]) -> None:
+def quietly(command: Sequence[str | Path]) -> None:
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"failed: {' '.join(map(str, command))}\n{done.stdout[-1000:]}{done.stderr[-2000:]}")

@@ -139,7 +139,9 @@ def _row(problem: dict[str, str], answer: dict[str, Any], seconds: float, agreem
     attempts = answer.get("attempts") or 0
     rate = attempts / searched if searched > 0.05 else 0.0
     kind = problem["bug_type"]
-    return Row(problem["task_id"], kind, bool(right), right[:1] == [True], any(right), seconds, attempts, rate, note[:110])
+    return Row(
+        problem["task_id"], kind, bool(right), right[:1] == [True], any(right), seconds, attempts, rate, note[:110]
+    )
 
 
 def _patched(root: Path, diff: str) -> str:
@@ -160,7 +162,12 @@ def _agreement(problem: dict[str, str], fixed: str) -> str:
     }
     try:
         done = subprocess.run(
-            [sys.executable, "-c", COMPARE], input=json.dumps(request), capture_output=True, text=True, check=False, timeout=20
+            [sys.executable, "-c", COMPARE],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
         )
     except subprocess.TimeoutExpired:
         return "hangs on fresh inputs"
@@ -213,7 +220,9 @@ def _shuffled(items: Any, chance: random.Random) -> list[Any]:
 
 
 def print_table(rows: list[Row]) -> None:
-    print(f"\n{'kind of bug':18} {'programs':>8} {'pass':>6} {'correct':>8} {'in top 3':>9} {'median s':>9} {'cand./s':>9}")
+    print(
+        f"\n{'kind of bug':18} {'programs':>8} {'pass':>6} {'correct':>8} {'in top 3':>9} {'median s':>9} {'cand./s':>9}"
+    )
     for kind, group in _groups(rows):
         rates = [row.rate for row in group if row.rate]
         rate = f"{statistics.median(rates):9.0f}" if rates else f"{'-':>9}"

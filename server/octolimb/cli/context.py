@@ -65,7 +65,9 @@ class Invocation:
         if self.json:
             self.answer(error_document(error))
         hint = f" ({error.hint})" if error.hint else ""
-        self.err.print(f"octolimb: {error.message}{hint}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        self.err.print(
+            f"octolimb: {error.message}{hint}", style="bold red", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(_exit_code(error))
 
     @contextmanager

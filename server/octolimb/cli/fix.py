@@ -28,21 +28,27 @@ _EXIT = {
 def command(
     context: typer.Context,
     targets: Annotated[
-        list[str] | None, typer.Argument(metavar="[TARGET ...]", help="pytest node ids, paths or path:line; else every failing test.")
+        list[str] | None,
+        typer.Argument(metavar="[TARGET ...]", help="pytest node ids, paths or path:line; else every failing test."),
     ] = None,
     goal: Annotated[str | None, typer.Option(help="What to achieve, in words; for coders that read.")] = None,
     coder: Annotated[Literal["auto", "offline", "model"], typer.Option(help="Who generates the edits.")] = "auto",
     model: Annotated[str | None, typer.Option(help="The language model, for --coder model.")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Write the best allowed proposal: all of it or nothing.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the best allowed proposal: all of it or nothing.")
+    ] = False,
     budget: Annotated[float, typer.Option(min=1, help="Seconds that the limb may take.")] = 60.0,
     proposals: Annotated[int, typer.Option(min=1, max=20, help="How many proposals at most.")] = 3,
 ) -> None:
     """Send a limb to repair what fails. It works in the shadow; your files stay as they are unless you say --apply."""
     invocation = invocation_of(context)
     request = FixRequest(tuple(targets or ()), goal, coder, model, budget, proposals, apply=apply)
-    with invocation.failures(), Engine(invocation.root, python=invocation.python) as engine:
-        with live_line(invocation) as live:
-            result = fix(engine, request, progress=lambda at: live.update(at.line))
+    with (
+        invocation.failures(),
+        Engine(invocation.root, python=invocation.python) as engine,
+        live_line(invocation) as live,
+    ):
+        result = fix(engine, request, progress=lambda at: live.update(at.line))
     if invocation.json:
         invocation.answer(fix_document(result))
     else:

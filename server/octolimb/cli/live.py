@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.spinner import Spinner
 from rich.live import Live
+from rich.spinner import Spinner
 from rich.text import Text
 
 from octolimb.cli.context import Invocation

@@ -107,7 +107,7 @@ def _global_options_first(arguments: Sequence[str]) -> tuple[list[str], list[str
     return front, rest
 
 
-def _as_interrupt(signum: int, frame: object) -> None:
+def _as_interrupt(_signum: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 

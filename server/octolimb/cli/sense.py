@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from octolimb.cli.context import Exit, Invocation, invocation_of
+from octolimb.cli.context import Exit, invocation_of
 from octolimb.cli.live import live_line
 from octolimb.cli.show import show_verdict
 from octolimb.core.errors import BadInput

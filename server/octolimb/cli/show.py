@@ -72,7 +72,9 @@ def show_proposal(invocation: Invocation, proposal: Proposal, *, of: int) -> Non
     title = f"proposal {proposal.rank} of {of}" if of > 1 else "proposal"
     console.print(Text.assemble((title, "bold"), f"  {proposal.why}"), soft_wrap=True)
     if console.is_terminal:
-        console.print(Syntax(proposal.change_set.diff.rstrip("\n"), "diff", theme="ansi_dark", background_color="default"))
+        console.print(
+            Syntax(proposal.change_set.diff.rstrip("\n"), "diff", theme="ansi_dark", background_color="default")
+        )
     else:
         console.print(Text(proposal.change_set.diff.rstrip("\n")), soft_wrap=True)
     console.print(Text("verdict   ").append_text(verdict_line(proposal.verdict)), soft_wrap=True)
@@ -84,7 +86,12 @@ def _finding_line(finding: Finding) -> Text:
     style = _STYLE[finding.severity]
     age = "" if finding.new else " (not new)"
     where = finding.test or f"{finding.path}:{line}:{column}"
-    return Text.assemble((where, "bold"), "  ", (finding.severity.value, style), f"  {finding.message}  [{finding.source} {finding.code}]{age}")
+    return Text.assemble(
+        (where, "bold"),
+        "  ",
+        (finding.severity.value, style),
+        f"  {finding.message}  [{finding.source} {finding.code}]{age}",
+    )
 
 
 def _rank(severity: Severity) -> int:

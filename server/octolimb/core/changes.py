@@ -32,7 +32,12 @@ class Change:
         """Zero-based line numbers in the new file, and the texts, of the lines that the old one did not have."""
         new = _lines(self.after)
         matcher = difflib.SequenceMatcher(None, _lines(self.before), new, autojunk=False)
-        return [(line, new[line]) for tag, _, _, low, high in matcher.get_opcodes() if tag != "equal" for line in range(low, high)]
+        return [
+            (line, new[line])
+            for tag, _, _, low, high in matcher.get_opcodes()
+            if tag != "equal"
+            for line in range(low, high)
+        ]
 
 
 @dataclass(frozen=True)
@@ -96,10 +101,10 @@ def changes_between(before: Snapshot, after: Snapshot) -> ChangeSet:
     renamed_from: set[RelPath] = set()
     for new, old in moved.items():
         was, now = before.get(old), after.get(new)
-        if was is not None and now is not None and after.get(old) is None and before.get(new) is None:
-            if old not in renamed_from:
-                changes.append(Change("rename", new, old, was, now))
-                renamed_from.add(old)
+        moved_away = after.get(old) is None and before.get(new) is None and old not in renamed_from
+        if was is not None and now is not None and moved_away:
+            changes.append(Change("rename", new, old, was, now))
+            renamed_from.add(old)
     done = renamed_from | {change.path for change in changes}
     for path in paths - done:
         was, now = before.get(path), after.get(path)
@@ -170,9 +175,10 @@ def _file_diff(change: Change) -> str:
 
 
 def _unified(old: Sequence[str], new: Sequence[str], old_name: str, new_name: str) -> str:
-    parts: list[str] = []
-    for line in difflib.unified_diff(old, new, old_name, new_name):
-        parts.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
+    parts = [
+        line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
+        for line in difflib.unified_diff(old, new, old_name, new_name)
+    ]
     # git reads a name up to a tab; without one a name with a space would be cut.
     for index in range(min(2, len(parts))):
         if " " in parts[index].rstrip("\n")[4:]:

@@ -70,7 +70,7 @@ class Document:
 
     @cached_property
     def newline(self) -> str:
-        """The line end that most lines have; `"\\n"` where there is none."""
+        """The line end that most lines have; LF where there is none."""
         crlf = self.data.count(b"\r\n")
         counts = {"\n": self.data.count(b"\n") - crlf, "\r\n": crlf, "\r": self.data.count(b"\r") - crlf}
         return max(counts, key=lambda end: counts[end])

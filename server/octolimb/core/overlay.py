@@ -61,8 +61,5 @@ class Overlay:
     def directories(self) -> frozenset[str]:
         """Directories that this layer's documents imply, the root excluded."""
         return frozenset(
-            above
-            for path, entry in self.entries.items()
-            if isinstance(entry, Document)
-            for above in path.ancestors
+            above for path, entry in self.entries.items() if isinstance(entry, Document) for above in path.ancestors
         )

@@ -57,10 +57,8 @@ class RelPath(str):
 
 def parse_directory(raw: str) -> str:
     """The canonical form of a directory: `""` for the root (`""`, `.`, `./`), else as `RelPath`."""
-    if isinstance(raw, str) and not raw.startswith("/") and not raw.replace("/", "").strip("."):
-        if ".." not in raw.split("/"):
-            return ""
-    return RelPath(raw)
+    is_root = isinstance(raw, str) and not raw.startswith("/") and not set(raw.split("/")) - {"", "."}
+    return "" if is_root else RelPath(raw)
 
 
 def join(directory: str, name: str) -> RelPath:
@@ -80,7 +78,7 @@ def _canonical(raw: object) -> str:
         raise BadPath(f"{shown} is absolute; give a path relative to the root", path=raw)
     for character in raw:
         if character == "\\" or ord(character) < 32 or 0x7F <= ord(character) < 0xA0:
-            raise BadPath(f"{shown} contains {ascii(character)}, which no path here may", path=raw)
+            raise BadPath(f"{shown} contains {character!a}, which no path here may", path=raw)
         if 0xD800 <= ord(character) < 0xE000:
             raise BadPath(f"{shown} is not valid Unicode", path=raw)
     segments = [segment for segment in unicodedata.normalize("NFC", raw).split("/") if segment not in ("", ".")]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from octolimb.core.positions import Span
 from octolimb.core.proposals import Decision, Proposal
 from octolimb.core.verdicts import Finding, Isolation, Verdict
-from octolimb.engine.fixing import FixResult
-from octolimb.engine.health import Health
 from octolimb.documents.models import (
     CapabilityDocument,
     DecisionDocument,
@@ -23,6 +21,8 @@ from octolimb.documents.models import (
     TestsDocument,
     VerdictDocument,
 )
+from octolimb.engine.fixing import FixResult
+from octolimb.engine.health import Health
 
 
 def verdict_document(verdict: Verdict) -> VerdictDocument:

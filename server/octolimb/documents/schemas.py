@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel
 
@@ -28,9 +28,13 @@ def schema_of(name: str) -> dict[str, object]:
     model = DOCUMENTS.get(name)
     if model is None:
         raise BadInput(f"no document is called {name!r}", hint="one of: " + ", ".join(DOCUMENTS))
-    mode = "validation" if name == "crate" else "serialization"
-    schema: dict[str, object] = model.model_json_schema(by_alias=True, mode=mode)
+    schema: dict[str, object] = model.model_json_schema(by_alias=True, mode=_mode(name))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"octolimb/{name}/1", **schema}
+
+
+def _mode(name: str) -> Literal["validation", "serialization"]:
+    """A crate is what we read, everything else what we write."""
+    return "validation" if name == "crate" else "serialization"
 
 
 def all_schemas() -> dict[str, dict[str, object]]:

@@ -5,34 +5,38 @@ from __future__ import annotations
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Verdict
 from octolimb.engine.engine import SENSORS, Engine
+from octolimb.sense.memory import BaselineMemory
 from octolimb.sense.sensing import SenseRequest, sense
 
 
-def confirm(
-    engine: Engine,
-    start: Snapshot,
-    solution: Snapshot,
-    goal: tuple[str, ...],
-    *,
-    spared: tuple[str, ...] = (),
-    deadline: float,
-) -> Verdict:
-    """The verdict on `solution` against `start`: the `goal` tests must pass, and no other may be worse than it was.
+class Confirmation:
+    """Verdicts on solutions that all start from one snapshot: what that was like is sensed once."""
 
-    Tests that failed before and are not of the goal are somebody else's pain: they are left out of the run, as are
-    the `spared` ones. Raises `CannotSense`.
-    """
-    request = SenseRequest(
-        snapshot=solution,
-        baseline=start,
-        tests="impacted",
-        sensors=SENSORS,
-        named=goal,
-        interpreter=engine.interpreter,
-        deadline=deadline,
-    )
-    verdict = sense(engine.host, request)
-    old_pain = {finding.test for finding in verdict.findings if finding.test and not finding.new} - set(goal)
-    if verdict.green or not old_pain:
-        return verdict
-    return verdict
+    def __init__(self, engine: Engine, start: Snapshot, *, deadline: float) -> None:
+        """`deadline` is in seconds, for each confirmation."""
+        self._engine = engine
+        self._start = start
+        self._deadline = deadline
+        self._memory = BaselineMemory(start)
+
+    def verdict(self, solution: Snapshot, goal: tuple[str, ...], *, spared: tuple[str, ...] = ()) -> Verdict:
+        """The verdict on `solution`: the `goal` tests must pass, and no other may be worse than it was.
+
+        Tests that failed before and are not of the goal are somebody else's pain: they are left out, as are the
+        `spared` ones. Raises `CannotSense`.
+        """
+        request = SenseRequest(
+            snapshot=solution,
+            baseline=self._start,
+            tests="impacted",
+            required=goal,
+            left_out=frozenset(spared),
+            sensors=SENSORS,
+            interpreter=self._engine.interpreter,
+            deadline=self._deadline,
+        )
+        verdict = sense(self._engine.host, request, memory=self._memory)
+        old_pain = {finding.test for finding in verdict.findings if finding.test and not finding.new} - set(goal)
+        if verdict.green or not old_pain:
+            return verdict
+        return sense(self._engine.host, request.without(old_pain), memory=self._memory)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
 from typing import Final, Self
@@ -15,7 +16,7 @@ from octolimb.core.errors import NotFound, NotText
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding, Outcome, Verdict
-from octolimb.engine.confirming import confirm
+from octolimb.engine.confirming import Confirmation
 from octolimb.engine.engine import SENSORS, Engine
 from octolimb.engine.offline import Ground, candidates_of
 from octolimb.limbs.candidates import Candidate, Suspicion, Trial
@@ -75,8 +76,23 @@ class LimbGoal:
 
     tests: tuple[str, ...]
     files: tuple[RelPath, ...] = ()
-    pain: Pain = Pain()
+    pain: Pain = field(default_factory=Pain)
     deadline: float = 600.0
+
+
+class _Patience:
+    """How long a batch goes on after something passed: for `grace` seconds, in the hope of something simpler."""
+
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
+        self._until = math.inf
+
+    def saw(self, trial: Trial) -> None:
+        if trial.status == "passed":
+            self._until = min(self._until, time.monotonic() + self._grace)
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self._until
 
 
 class LimbDriver:
@@ -92,6 +108,7 @@ class LimbDriver:
         self._goal = goal
         self._until = until
         self._grace = grace
+        self._confirmation = Confirmation(engine, start, deadline=goal.deadline)
         self._streams: dict[tuple[str, int], Iterator[Candidate]] = {}
         self._sessions: dict[int, SearchSession] = {}
         self._suspicions: dict[int, Suspicion] = {}
@@ -166,15 +183,15 @@ class LimbDriver:
 
     def _confirm(self, snapshot: Snapshot, spared: tuple[str, ...]) -> Verdict:
         goal = tuple(test for test in self._goal.tests if test not in spared)
-        return confirm(self._engine, self._start, snapshot, goal, spared=spared, deadline=self._goal.deadline)
+        return self._confirmation.verdict(snapshot, goal, spared=spared)
 
     # -- generating and trying ---------------------------------------------------------------------------------
 
     def _generate(self, coder: str, snapshot: Snapshot, pain: Pain) -> tuple[Candidate, ...]:
         key = (coder, id(snapshot))
         if key not in self._streams:
-            suspicion = self._suspicion(snapshot, pain) if coder == "search" else {}
-            self._streams[key] = candidates_of(coder, self._engine, Ground(snapshot, pain, suspicion))
+            ground = Ground(snapshot, pain, self._suspicion(snapshot, pain))
+            self._streams[key] = candidates_of(coder, self._engine, ground)
         return tuple(islice(self._streams[key], _BATCH[coder]))
 
     def _suspicion(self, snapshot: Snapshot, pain: Pain) -> Suspicion:
@@ -208,12 +225,9 @@ class LimbDriver:
         if session is None:
             yield from (self._try_cold(snapshot, pain, candidate) for candidate in candidates if self._in_time())
             return
-        enough: float | None = None
-        for trial in session.try_candidates(
-            candidates, until=self._until, stop=lambda: enough is not None and time.monotonic() > enough
-        ):
-            if trial.status == "passed" and enough is None:
-                enough = time.monotonic() + self._grace
+        patience = _Patience(self._grace)
+        for trial in session.try_candidates(candidates, until=self._until, stop=patience.is_over):
+            patience.saw(trial)
             yield trial
 
     def _try_cold(self, snapshot: Snapshot, pain: Pain, candidate: Candidate) -> Trial:

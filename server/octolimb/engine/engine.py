@@ -136,7 +136,7 @@ class Engine:
 
     def judge(self, change_set: ChangeSet, *, role: Role) -> Decision:
         """The guard's decision under the policies that stand on disk now."""
-        return judge(load_policies(Snapshot(self.base)), change_set, role=role, root=self.root)
+        return judge(load_policies(self.base), change_set, role=role, root=self.root)
 
     def changes(self, before: Snapshot, after: Snapshot) -> ChangeSet:
         return changes_between(before, after)

@@ -6,6 +6,7 @@ A limb never writes; `--apply` writes here, through the guard, and only what the
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from octolimb.engine.driver import LimbDriver, LimbGoal, LimbProgress
 from octolimb.engine.engine import SENSORS, Engine
 from octolimb.engine.offline import CODERS
 from octolimb.engine.targets import Target, parse_target
+from octolimb.guard.secrets import warm_up
 from octolimb.limbs.effects import LimbOutcome, LimbState, Retracted
 from octolimb.limbs.pain import Pain
 from octolimb.limbs.reflex import Budget, reflex
@@ -72,6 +74,8 @@ def fix(
     began = time.monotonic()
     if request.coder == "model" or request.model:
         raise BadInput("no language model is set up here", hint="use --coder offline, which needs none")
+    # The scanner's rules take a while to load; the search hides that.
+    threading.Thread(target=warm_up, name="octolimb-scanner", daemon=True).start()
     snapshot = engine.disk()
     targets = [parse_target(text, snapshot) for text in request.targets]
     progress(LimbProgress(LimbState.SENSING, 0, 0.0, "looking for the pain"))
@@ -80,7 +84,9 @@ def fix(
         return FixResult("none", _nothing_hurts(request.targets), time.monotonic() - began)
     left = max(request.budget - (time.monotonic() - began), 1.0)
     budget = Budget(left, reserve=min(1.5, left / 3), grace=min(1.0, left / 6), proposals=request.proposals)
-    with LimbDriver(engine, snapshot, goal, until=time.monotonic() + left - budget.reserve, grace=budget.grace) as driver:
+    with LimbDriver(
+        engine, snapshot, goal, until=time.monotonic() + left - budget.reserve, grace=budget.grace
+    ) as driver:
         limb = reflex(snapshot, CODERS, budget, clock=time.monotonic, cancelled=cancelled)
         outcome = driver.drive(limb, progress)
     proposals = [
@@ -188,7 +194,9 @@ def _errors_in(
     return tuple(
         finding
         for finding in sense(engine.host, request).pains
-        if finding.path in whole or (finding.path, finding.span.start.line) in lines or any(finding.path.is_below(d) for d in whole if d)
+        if finding.path in whole
+        or (finding.path, finding.span.start.line) in lines
+        or any(finding.path.is_below(d) for d in whole if d)
     )
 
 

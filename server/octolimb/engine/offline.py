@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from octolimb.core.errors import CannotSense, NotText
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.engine.engine import Engine
 from octolimb.limbs.candidates import Candidate, Suspicion
 from octolimb.limbs.coders.mutations import generate, two_edits
 from octolimb.limbs.coders.pain import PainHints, read_pain
+from octolimb.limbs.coders.tactics import tactics
 from octolimb.limbs.pain import Pain
+from octolimb.sense.lint import lint_fixes
 from octolimb.sense.tests.layout import Layout, read_layout
 
 CODERS: Final = ("tactics", "search")
 """Cheapest first."""
+_LINT_RULES: Final = ("F", "E7", "B")
+"""Rules whose fixes can change what a program does, beside those of the project."""
+_FRAME = re.compile(r"([^\s:\"']+\.pyi?):\d+")
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,8 @@ def candidates_of(coder: str, engine: Engine, ground: Ground) -> Iterator[Candid
     """The coder's candidates, lazily, cheapest first. Tests and what configures them are read-only to all coders."""
     layout = read_layout(ground.snapshot)
     hints = read_pain(_messages(ground.pain), _test_sources(ground))
-    stream = _search(ground, hints) if coder == "search" else _tactics(engine, ground, hints)
-    return (
-        candidate for candidate in stream if not any(is_read_only(path, layout) for path in candidate.paths)
-    )
+    stream = _search(ground, hints) if coder == "search" else _tactics(engine, ground)
+    return (candidate for candidate in stream if not any(is_read_only(path, layout) for path in candidate.paths))
 
 
 def is_read_only(path: RelPath, layout: Layout) -> bool:
@@ -53,8 +56,35 @@ def _search(ground: Ground, hints: PainHints) -> Iterator[Candidate]:
         yield from heapq.merge(*streams, key=lambda candidate: candidate.cost)
 
 
-def _tactics(engine: Engine, ground: Ground, hints: PainHints) -> Iterator[Candidate]:
-    yield from ()
+def _tactics(engine: Engine, ground: Ground) -> Iterator[Candidate]:
+    """What the messages name: in the files of their tracebacks first, then in the suspicious ones."""
+    snapshot = ground.snapshot
+    paths = [path for path in _blamed_files(ground) if snapshot.kind(path) == "file"]
+    if not paths:
+        return
+    try:
+        with engine.host.project(snapshot) as shadow:
+            fixes = lint_fixes(shadow, snapshot, paths, select=_LINT_RULES)
+    except CannotSense:
+        # A linter that cannot run here takes nothing from what the messages say.
+        fixes = []
+    yield from tactics(snapshot, paths, _messages(ground.pain), fixes=fixes)
+
+
+def _blamed_files(ground: Ground) -> list[RelPath]:
+    """Files that the pain mentions, the innermost frames first, then the suspicious ones, most suspicious first."""
+    named: list[RelPath] = [finding.path for finding in ground.pain.findings]
+    for text in _messages(ground.pain):
+        named += [path for match in reversed(_FRAME.findall(text)) if (path := _relative(match)) is not None]
+    suspicious = sorted(ground.suspicion, key=lambda path: -max(ground.suspicion[path].values(), default=0.0))
+    return list(dict.fromkeys([*named, *suspicious]))
+
+
+def _relative(raw: str) -> RelPath | None:
+    try:
+        return RelPath(raw)
+    except BadPath:
+        return None
 
 
 def _messages(pain: Pain) -> list[str]:

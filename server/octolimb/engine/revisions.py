@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from unidiff import PatchSet, UnidiffParseError
+from unidiff.errors import UnidiffParseError
 from unidiff.patch import Hunk as DiffHunk
-from unidiff.patch import PatchedFile
+from unidiff.patch import PatchedFile, PatchSet
 
-from octolimb.core.changes import Change, ChangeSet, changes_between
+from octolimb.core.changes import Change, ChangeKind, ChangeSet, changes_between
 from octolimb.core.document import Document
 from octolimb.core.errors import BadInput
 from octolimb.core.overlay import GONE, Entry
@@ -77,7 +77,7 @@ def staged_changes(engine: Engine) -> ChangeSet:
         path = RelPath(next(fields).decode())
         before = _document(engine, path, old_mode, old_blob) if int(old_blob, 16) else None
         after = _document(engine, path, new_mode, new_blob) if int(new_blob, 16) else None
-        kind = "create" if before is None else "delete" if after is None else "modify"
+        kind: ChangeKind = "create" if before is None else "delete" if after is None else "modify"
         changes.append(Change(kind, path, path, before, after))
     return ChangeSet(tuple(sorted(changes, key=lambda change: change.path)))
 
@@ -117,10 +117,9 @@ def _patched(file: PatchedFile, snapshot: Snapshot) -> Snapshot:
         document = replace(document, mode=old.mode)
     entries: dict[RelPath, Entry] = {target: document}
     renames: dict[RelPath, RelPath] = {}
-    if source and source != target:
-        if file.is_rename:
-            entries[source] = GONE
-            renames[target] = source
+    if source and source != target and file.is_rename:
+        entries[source] = GONE
+        renames[target] = source
     return snapshot.with_edits(entries, renames)
 
 
@@ -166,7 +165,9 @@ def _commit(engine: Engine, revision: str) -> str | None:
     """The commit's id; None where git does not know it. Raises `BadInput` where the root is no git repository."""
     run_git(engine.root, "rev-parse", "--git-dir")
     try:
-        return run_git(engine.root, "rev-parse", "--verify", "--end-of-options", revision + "^{commit}").decode().strip()
+        return (
+            run_git(engine.root, "rev-parse", "--verify", "--end-of-options", revision + "^{commit}").decode().strip()
+        )
     except BadInput:
         return None
 

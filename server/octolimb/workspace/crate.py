@@ -23,7 +23,7 @@ def snapshot_with_crate(base: DiskBase, files: Mapping[str, str | None], renames
             if path in seen:
                 raise BadInput(f"the crate spells {path} twice, as {seen[path]!r} and {raw!r}", path=path)
             seen[path] = raw
-    workspace = LimbWorkspace.over(Snapshot(base), base.root)
+    workspace = LimbWorkspace(base.root, base=Snapshot(base))
     for old, new in renames.items():
         workspace.rename(old, new)
     workspace.update_crate(files)

@@ -26,25 +26,23 @@ _MAX_LINKS = 40
 class LimbWorkspace:
     """A mutable handle on immutable snapshots. Not for use from several threads at once; `fork` for each."""
 
-    def __init__(self, repo_root: Path | str, crate_files: Mapping[str, str | None] | None = None) -> None:
+    def __init__(
+        self,
+        repo_root: Path | str,
+        crate_files: Mapping[str, str | None] | None = None,
+        *,
+        base: Snapshot | None = None,
+    ) -> None:
         """`crate_files` maps paths to their proposed text, or None for a deleted one.
 
-        Raises `BadInput` for a root that cannot be read and `BadPath` for a path that is not plainly below it.
+        With `base` the edits lie in a layer of their own on that snapshot, else on the disk; O(1) either way. Raises
+        `BadInput` for a root that cannot be read and `BadPath` for a path that is not plainly below it.
         """
         self.repo_root = Path(repo_root).resolve()
-        self._base = Snapshot(DiskBase(self.repo_root))
-        self._snapshot = self._base
+        self._base = Snapshot(DiskBase(self.repo_root)) if base is None else base
+        self._snapshot = self._base.fork()
         if crate_files:
             self.update_crate(crate_files)
-
-    @classmethod
-    def over(cls, snapshot: Snapshot, repo_root: Path) -> LimbWorkspace:
-        """A workspace whose edits lie in a layer of their own on `snapshot`. O(1)."""
-        workspace = cls.__new__(cls)
-        workspace.repo_root = repo_root
-        workspace._base = snapshot
-        workspace._snapshot = snapshot.fork()
-        return workspace
 
     @property
     def snapshot(self) -> Snapshot:
@@ -137,14 +135,16 @@ class LimbWorkspace:
     def get_crate_content(self) -> dict[str, str]:
         """The texts that are staged here and differ from the base, by path; deletions and binary files left out."""
         return {
-            change.path: change.after.text for change in self.diff() if change.after is not None and change.after.is_text
+            change.path: change.after.text
+            for change in self.diff()
+            if change.after is not None and change.after.is_text
         }
 
     # -- deriving ----------------------------------------------------------------------------------------------
 
     def fork(self) -> LimbWorkspace:
         """Another workspace over this one's present state; neither sees the other's later edits. O(1)."""
-        return LimbWorkspace.over(self._snapshot, self.repo_root)
+        return LimbWorkspace(self.repo_root, base=self._snapshot)
 
     def diff(self) -> ChangeSet:
         """What this workspace changed since it was made or forked."""

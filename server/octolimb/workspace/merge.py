@@ -1,4 +1,7 @@
-"""Three-way merge of a change set onto a base that moved. Text merges by line; anything else moves whole or conflicts."""
+"""Three-way merge of a change set onto a base that moved.
+
+Text merges by line; anything else moves whole or conflicts. It reads both bases and writes to neither.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from octolimb.core.snapshot import Snapshot
 
 
 def rebase_changes(changes: ChangeSet, old_base: Snapshot, new_base: Snapshot) -> tuple[Snapshot, list[RelPath]]:
-    """The changes, made to `old_base`, made to `new_base`; and the paths in conflict, which keep the new base's state."""
+    """`new_base` with the changes that were made to `old_base`, and the paths in conflict, left as they are there."""
     entries: dict[RelPath, Entry] = {}
     renames: dict[RelPath, RelPath] = {}
     conflicts: list[RelPath] = []
@@ -47,7 +50,7 @@ def _merge(change: Change, old_base: Snapshot, new_base: Snapshot) -> Entry | No
 def _merge_text(base: Document, ours: Document, theirs: Document) -> Document | None:
     if not (base.is_text and ours.is_text and theirs.is_text):
         return None
-    merge = Merge3(*(split_lines(document.text) for document in (base, ours, theirs)))
+    merge = Merge3(split_lines(base.text), split_lines(ours.text), split_lines(theirs.text))
     if any(group[0] == "conflict" for group in merge.merge_groups()):
         return None
     mode = theirs.mode if ours.mode == base.mode else ours.mode

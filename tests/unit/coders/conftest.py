@@ -70,7 +70,7 @@ def mutants(applied: Callable[[str, Candidate], str]) -> Callable[..., list[str]
 
 @pytest.fixture
 def check(mutants: Callable[..., list[str]]) -> Check:
-    """Each `after` is among the mutants of `before`. Both are indented as the test likes; statements need no function."""
+    """Each `after` is among the mutants of `before`; bare statements stand for a function of `a, b, xs, s`."""
 
     def assert_among(before: str, *after: str, pain: PainHints | None = None) -> None:
         found = mutants(_function(before), pain)

@@ -205,8 +205,14 @@ BY_INSERTION = [
     ("def f(x: list):\n    return x[0]", "def f(x: list):\n    if not x:\n        return None\n    return x[0]"),
     ("while a:\n    b.append(1)", "while a:\n    b.append(1)\n    a -= 1"),
     ("b = []\nfor x in xs:\n    a += x", "b = []\nfor x in xs:\n    a += x\n    b.append(x)"),
-    ("b = []\nfor x in xs:\n    b.append(x)\nreturn b", "b = []\nfor x in xs:\n    b.append(x)\nb.append(xs[-1])\nreturn b"),
-    ("for x in xs:\n    if x:\n        a = x\nreturn a", "for x in xs:\n    if x:\n        a = x\n        break\nreturn a"),
+    (
+        "b = []\nfor x in xs:\n    b.append(x)\nreturn b",
+        "b = []\nfor x in xs:\n    b.append(x)\nb.append(xs[-1])\nreturn b",
+    ),
+    (
+        "for x in xs:\n    if x:\n        a = x\nreturn a",
+        "for x in xs:\n    if x:\n        a = x\n        break\nreturn a",
+    ),
     ("a = 0\nfor x in xs:\n    b += a\n    a = x", "a = 0\nfor x in xs:\n    a = 0\n    b += a\n    a = x"),
     ("for x in xs:\n    a = x\n    b += a\nreturn b", "for x in xs:\n    a = x\n    b += a\nb += a\nreturn b"),
 ]

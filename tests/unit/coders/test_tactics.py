@@ -163,7 +163,9 @@ def test_a_misspelt_import(cures: Callable[..., list[str]]) -> None:
 
 
 def test_an_import_from_the_wrong_module(cures: Callable[..., list[str]]) -> None:
-    found = cures("from shop import cart\n", "cannot import name 'cart' from 'shop'", shop="", other="def cart(): ...\n")
+    found = cures(
+        "from shop import cart\n", "cannot import name 'cart' from 'shop'", shop="", other="def cart(): ...\n"
+    )
     assert "from other import cart\n" in found
 
 

@@ -12,7 +12,18 @@ from octolimb.core.proposals import Decision
 from octolimb.core.snapshot import Kind, Snapshot
 from octolimb.core.verdicts import Isolation, Outcome, TestResult, Verdict
 from octolimb.limbs.candidates import Candidate, TextEdit, Trial, TrialStatus
-from octolimb.limbs.effects import Confirm, Generate, Judge, LimbOutcome, LimbState, Sense, Stage, Twitch
+from octolimb.limbs.effects import (
+    Confirm,
+    Effect,
+    Generate,
+    Judge,
+    LimbOutcome,
+    LimbState,
+    Reply,
+    Sense,
+    Stage,
+    Twitch,
+)
 from octolimb.limbs.pain import Pain
 from octolimb.limbs.reflex import Budget, reflex
 
@@ -77,7 +88,7 @@ class World:
             outcome: LimbOutcome = end.value
             return outcome
 
-    def answer(self, effect: object) -> object:
+    def answer(self, effect: Effect) -> Reply:
         self.asked.append(type(effect).__name__)
         match effect:
             case Sense(snapshot):
@@ -94,7 +105,6 @@ class World:
                 return verdict(green=self.holds(_value(snapshot)))
             case Judge(_):
                 return Decision(self.decision, (), "p" * 64, "c" * 64)  # type: ignore[arg-type]
-        raise AssertionError(effect)
 
     def _try(self, one: Candidate) -> Trial:
         value = one.edits[0].text
@@ -213,5 +223,3 @@ def test_a_partial_candidate_that_does_not_lessen_the_pain_ends_the_limb() -> No
 def test_what_the_guard_denies_is_retracted_with_its_decision() -> None:
     outcome = World({"first": ["1"], "second": []}, passes="1", decision="deny").run()
     assert [solution.decision.decision for solution in outcome.retracted] == ["deny"]
-
-

@@ -13,7 +13,12 @@ from octolimb.core.errors import BadInput, BadPath, NotFound, NotText
 from octolimb.workspace.limb_workspace import LimbWorkspace
 
 Repository = Callable[[dict[str, str | bytes]], Path]
-FILES: dict[str, str | bytes] = {"src/a.py": "a = 1\n", "src/sub/b.py": "b = 1\n", "src2/c.py": "c = 1\n", "data/x.bin": b"\0\xff"}
+FILES: dict[str, str | bytes] = {
+    "src/a.py": "a = 1\n",
+    "src/sub/b.py": "b = 1\n",
+    "src2/c.py": "c = 1\n",
+    "data/x.bin": b"\0\xff",
+}
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ class Distinct:
         chained, edits = self._source.text.startswith("elif", start), mutation.edits
         if chained and mutation.wide:
             return None
-        if isinstance(statement, _HEADED) and statement.body[0].lineno > statement.lineno:
+        if not mutation.wide and isinstance(statement, _HEADED) and statement.body[0].lineno > statement.lineno:
             first = statement.body[0]
             line = min([first.lineno, *(node.lineno for node in getattr(first, "decorator_list", ()))])
             body = self._source.line_start(line)

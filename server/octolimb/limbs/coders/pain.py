@@ -18,7 +18,7 @@ _MAX_LITERAL = 60
 _MAX_CONSTANTS = 60
 _EXCEPTION = re.compile(r"(?:^|\n)(?:E\s+)?(?:[\w.]+\.)?([A-Z]\w*(?:Error|Exception|Iteration|Interrupt|Exit)\w*)\b")
 _ASSERT = re.compile(r"(?:^|\n)(?:E\s+)?(?:AssertionError: )?assert (.+)")
-_WHERE = re.compile(r"(?:^|\n)(?:E\s+)?\+?\s*(?:where|and)\s+(.+?) = ([\w.]+)\(")
+_WHERE = re.compile(r"(?:^|\n)(?:E\s+)?\s*\+?\s*(?:where|and)\s+(.+?) = ([\w.]+)\(")
 _QUOTED = re.compile(r"'([A-Za-z_][\w.]*)'")
 
 

@@ -27,7 +27,7 @@ _SPECIAL_WEIGHT = 2.5
 
 
 def edit_size(before_text: str, after_text: str) -> int:
-    """How many tokens changed: for each changed stretch, the longer of what went and what came."""
+    """How many tokens changed: the greater of how many went and how many came."""
     before, after = _TOKEN.findall(before_text), _TOKEN.findall(after_text)
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
@@ -37,7 +37,8 @@ def edit_size(before_text: str, after_text: str) -> int:
         end += 1
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    return sum(max(b - a, d - c) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal")
+    changed = [opcode for opcode in matcher.get_opcodes() if opcode[0] != "equal"]
+    return max(sum(b - a for _, a, b, _, _ in changed), sum(d - c for _, _, _, c, d in changed))
 
 
 def rank(winners: Sequence[Candidate], snapshot: Snapshot, *, pain: PainHints | None = None) -> list[Candidate]:

@@ -27,13 +27,17 @@ class Connection:
     """One worker process and the frames to and from it."""
 
     def __init__(self, shadow: Shadow, interpreter: Interpreter, opening: Frame, *, deadline: float) -> None:
-        """Starts the worker and sends the first frame. `deadline` in seconds from now. Raises `CannotIsolate`."""
+        """Starts the worker; `deadline` is in seconds from now. Raises `CannotIsolate` and `WorkerGone`."""
         path = os.pathsep.join(filter(None, [str(interpreter.bin), os.environ.get("PATH", os.defpath)]))
         command = [str(interpreter.python), str(_WORKER)]
         keep = (*interpreter.keep, _WORKER.parent)
         self._child = shadow.spawn(command, env={"PATH": path}, keep=keep, channel=True, deadline=deadline)
         self._buffer = bytearray()
-        self.send({"root": str(shadow.root), **opening})
+        try:
+            self.send({"root": str(shadow.root), **opening})
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, frame: Frame) -> None:
         """Raises `WorkerGone`."""
@@ -61,6 +65,12 @@ class Connection:
                 raise self._gone()
             self._buffer += piece
         return frame
+
+    def last_words(self) -> str:
+        """The last line that pytest wrote but for its summary, after a colon; "" where there is none."""
+        lines = self._child.stdout_tail().decode(errors="replace").splitlines()
+        telling = [line.strip() for line in lines if line.strip() and not line.startswith(("=", "-", "!"))]
+        return f": {telling[-1][:_TAIL_CHARACTERS]}" if telling else ""
 
     def close(self) -> None:
         """Kills the worker and all that it started. Idempotent."""

@@ -109,6 +109,13 @@ class SearchSession:
         self.stats = SearchStats()
 
     def __enter__(self) -> Self:
+        """Starts the worker, which collects the tests while we go on. Raises `CannotIsolate`."""
+        opening = {"targets": self._targets, "companions": self._companions, "options": []}
+        deadline = max(0.1, self._end - time.monotonic())
+        try:
+            self._connection = Connection(self._shadow, self._interpreter, opening, deadline=deadline)
+        except WorkerGone as gone:
+            self._lost = str(gone)
         return self
 
     def __exit__(
@@ -122,7 +129,7 @@ class SearchSession:
     def localise(self) -> Localisation:
         """Runs the targets, and as many companions as time allows, with coverage.
 
-        It takes at most about half of the time that is left to the session. Raises `CannotIsolate`.
+        It takes at most about half of the time that is left to the session.
         """
         try:
             self._open()
@@ -207,7 +214,6 @@ class SearchSession:
 
         `until` is an instant of `time.monotonic()`. Candidates that hang come again at the end, with more patience.
         Ends early when `stop` says so (asked between answers), when time is up, or when the worker is lost.
-        Raises `CannotIsolate`.
         """
         until = min(until, self._end)
         started = time.monotonic()
@@ -303,19 +309,21 @@ class SearchSession:
 
     # -- the worker --------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        """Starts the worker once, and hears whether its tests could be collected. Raises `WorkerGone`."""
+    def _open(self) -> Connection:
+        """Hears once whether the tests could be collected. Raises `WorkerGone`."""
         if self._lost:
             raise WorkerGone(self._lost)
-        if self._connection is None:
-            opening = {"targets": self._targets, "companions": self._companions, "options": []}
-            self._connection = Connection(
-                self._shadow, self._interpreter, opening, deadline=max(0.1, self._end - time.monotonic())
-            )
-            self._hello = self._connection.receive(self._end)
-            if self._hello["state"] == "ended":
-                self._lost = self._hello["why"]
+        connection = self._connection
+        assert connection is not None, "the session is entered before it is used"
+        if not self._hello:
+            hello = connection.receive(self._end)
+            if hello["why"].startswith("pytest ended"):
+                hello["why"] += connection.last_words()
+            self._hello = hello
+            if hello["state"] == "ended":
+                self._lost = hello["why"]
                 raise WorkerGone(self._lost)
+        return connection
 
     @property
     def _parked(self) -> bool:
@@ -329,20 +337,20 @@ class SearchSession:
         return list(self._answers(self._send(order, until=until), until))
 
     def _send(self, order: Frame, *, until: float) -> int:
-        assert self._connection is not None, "the worker is started before it is asked"
+        connection = self._open()
         number = next(self._numbers)
         self._inbox[number] = deque()
-        self._connection.send({**order, "id": number, "seconds": max(0.0, until - time.monotonic())})
+        connection.send({**order, "id": number, "seconds": max(0.0, until - time.monotonic())})
         return number
 
     def _answers(self, number: int, until: float) -> Iterator[Frame]:
         """The answers to one request. Those to others wait for their turn, or are dropped where nobody waits."""
-        assert self._connection is not None, "the worker is started before it is asked"
+        connection = self._open()
         inbox = self._inbox[number]
         try:
             while True:
                 while not inbox:
-                    frame = self._connection.receive(until + _GRACE_SECONDS)
+                    frame = connection.receive(until + _GRACE_SECONDS)
                     if frame["id"] in self._inbox:
                         self._inbox[frame["id"]].append(frame)
                 answer = inbox.popleft()

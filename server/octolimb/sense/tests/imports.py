@@ -157,7 +157,7 @@ class _Index:
     files: Mapping[str, RelPath]
     directories: frozenset[str]
     children: Mapping[str, list[RelPath]]
-    roots: tuple[str, ...]
+    roots: frozenset[str]
     anywhere: Mapping[str, list[str]]
     cache: dict[str, tuple[RelPath, ...]] = field(default_factory=dict)
 
@@ -178,16 +178,14 @@ class _Index:
                 anywhere.setdefault(name, []).append(above)
                 directory = above
         # pytest puts the first directory without __init__.py above each test and conftest on sys.path.
-        roots = {"": None, "src": None}
-        roots.update((path.strip("/").removeprefix("./").strip("."), None) for path in layout.import_paths)
+        roots = {"", "src", *(path.strip("/").removeprefix("./").strip(".") for path in layout.import_paths)}
         for path in paths:
             if path in tests or path.name == "conftest.py":
                 directory = path.parent
                 while directory and f"{directory}/__init__.py" in files:
                     directory = directory.rpartition("/")[0]
-                roots[directory] = None
-                roots[path.parent] = None
-        return cls(files, frozenset(directories), children, tuple(roots), anywhere)
+                roots.update((directory, path.parent))
+        return cls(files, frozenset(directories), children, frozenset(roots), anywhere)
 
     def resolve(self, name: str, *, star: bool = False) -> tuple[RelPath, ...]:
         """Every file that importing the dotted `name`, or the longest part of it that is a module, executes."""
@@ -230,15 +228,12 @@ class _Index:
         if not parts:
             return []
         top = parts[0]
-        starts = [root for root in self.roots if self._has(root, top)]
+        holders = self.anywhere.get(top, [])
+        starts = [directory for directory in holders if directory in self.roots]
         if not starts and top not in sys.stdlib_module_names:
             # Not where imports start from as far as we know: a monorepo, an editable install, a changed sys.path.
-            starts = self.anywhere.get(top, [])
+            starts = holders
         return [found for start in starts for found in self._follow(start, parts, star=star)]
-
-    def _has(self, directory: str, name: str) -> bool:
-        base = _below(directory, name)
-        return base in self.directories or f"{base}.py" in self.files
 
     def _follow(self, directory: str, parts: list[str], *, star: bool) -> list[RelPath]:
         found = []

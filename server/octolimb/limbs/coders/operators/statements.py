@@ -203,12 +203,12 @@ def unwrap_block(site: Site) -> Iterator[Mutation]:
     if isinstance(statement, ast.If):
         start, _ = source.span(statement)
         if site.loops or isinstance(statement.body[-1], ast.Return) is False:
-            yield site.put("if-to-while", 3.4, start, start + 2, "while")
+            yield Mutation("if-to-while", 3.4, ((start, start + 2, "while"),), wide=True)
         if statement.orelse:
             yield Mutation("drop-else", 2.6, ((last[1], lines[1], ""),), wide=True)
     elif isinstance(statement, ast.While):
         start, _ = source.span(statement)
-        yield site.put("while-to-if", 3.0, start, start + 5, "if")
+        yield Mutation("while-to-if", 3.0, ((start, start + 5, "if"),), wide=True)
 
 
 @on_statement

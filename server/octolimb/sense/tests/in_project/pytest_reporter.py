@@ -31,6 +31,8 @@ MESSAGE_LIMIT = 500
 SECTIONS_LIMIT = 4_000
 DETAIL_BUDGET = 24_000_000
 SHORT_DETAIL = 600
+PHASES = ("setup", "call", "teardown")
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Stream:
@@ -54,7 +56,7 @@ class Stream:
         self.pending: list[str] = []
 
     def add(self, *record: object) -> None:
-        self.pending.append(json.dumps(record, separators=(",", ":")))
+        self.pending.append(ENCODE(record))
 
     def send(self, *record: object) -> None:
         self.add(*record)
@@ -103,6 +105,7 @@ class Reporter:
         self.request = request
         self.root = root
         self.index: dict[str, int] = {}
+        self.raised: dict[tuple[str, str], tuple[BaseException, str]] = {}
         self.budget = DETAIL_BUDGET
         self.collecting = ""
         self.dropping = False
@@ -288,17 +291,20 @@ class Reporter:
     # -- tests -------------------------------------------------------------------------------------------------
 
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
+        self.raised.clear()
         self.stream.send("start", self.index.get(nodeid, nodeid), location[1])
 
-    def pytest_runtest_makereport(self, item: Any, call: Any) -> Wrapper:
-        outcome = yield
-        if raised(outcome) is not None or call.excinfo is None:
-            return
-        report = outcome.get_result()
-        if report.outcome == "failed":
-            report._octolimb_facts = self.facts(call.excinfo.value, file_of(item))
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+        # No wrapper, and no answer either: this only keeps what the report will no longer have.
+        if call.excinfo is not None:
+            self.raised[item.nodeid, call.when] = (call.excinfo.value, file_of(item))
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.outcome == "passed" and not hasattr(report, "wasxfail") and not hasattr(report, "context"):
+            number = self.index.get(report.nodeid)
+            if number is not None and report.when in PHASES:
+                self.stream.pending.append('["phase",%d,"%s","passed",%.6f]' % (number, report.when, report.duration))
+                return
         extra: Facts = {}
         wasxfail = getattr(report, "wasxfail", None)
         if wasxfail is not None:
@@ -309,7 +315,7 @@ class Reporter:
             describe = next((getattr(report, name) for name in names if hasattr(report, name)), str)
             extra["sub"] = clip(safe_text(describe), MESSAGE_LIMIT)
         if report.outcome == "failed":
-            extra.update(getattr(report, "_octolimb_facts", None) or self.facts(None, ""))
+            extra.update(self.facts(*self.raised.pop((report.nodeid, report.when), (None, ""))))
             longrepr = report.longrepr
             crash = getattr(longrepr, "reprcrash", None)
             if crash is not None:
@@ -504,9 +510,9 @@ def mark_wrappers(pytest: Any, reporter_class: Any) -> None:
         "pytest_cmdline_main",
         "pytest_make_collect_report",
         "pytest_collection_modifyitems",
-        "pytest_runtest_makereport",
     ):
         wrapper(getattr(reporter_class, name))
+    pytest.hookimpl(tryfirst=True)(reporter_class.pytest_runtest_makereport)
     pytest.hookimpl(tryfirst=True)(reporter_class.pytest_runtest_logreport)
 
     # The argument's name changed in pytest 7, and a hook may only ask for a name that its version knows.
