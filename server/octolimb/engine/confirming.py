@@ -18,6 +18,7 @@ class Confirmation:
         self._start = start
         self._deadline = deadline
         self._memory = BaselineMemory(start)
+        self._old_pain: set[str] = set()
 
     def verdict(self, solution: Snapshot, goal: tuple[str, ...], *, spared: tuple[str, ...] = ()) -> Verdict:
         """The verdict on `solution`: the `goal` tests must pass, and no other may be worse than it was.
@@ -30,13 +31,14 @@ class Confirmation:
             baseline=self._start,
             tests="impacted",
             required=goal,
-            left_out=frozenset(spared),
+            left_out=frozenset(spared) | (self._old_pain - set(goal)),
             sensors=SENSORS,
             interpreter=self._engine.interpreter,
             deadline=self._deadline,
         )
         verdict = sense(self._engine.host, request, memory=self._memory)
-        old_pain = {finding.test for finding in verdict.findings if finding.test and not finding.new} - set(goal)
-        if verdict.green or not old_pain:
+        failed_before = {finding.test for finding in verdict.findings if finding.test and not finding.new}
+        if verdict.green or not failed_before - set(goal):
             return verdict
-        return sense(self._engine.host, request.without(old_pain), memory=self._memory)
+        self._old_pain |= failed_before
+        return sense(self._engine.host, request.without(failed_before - set(goal)), memory=self._memory)

@@ -98,16 +98,12 @@ class _Patience:
 class LimbDriver:
     """Drives one limb to its end. A context manager: leaving it ends the limb's processes."""
 
-    def __init__(self, engine: Engine, start: Snapshot, goal: LimbGoal, *, until: float, grace: float) -> None:
-        """`until` is a `time.monotonic()` instant after which no more candidates are tried.
-
-        Within one batch nothing more is tried `grace` seconds after the first candidate that passed.
-        """
+    def __init__(self, engine: Engine, start: Snapshot, goal: LimbGoal, *, until: float) -> None:
+        """`until` is a `time.monotonic()` instant after which no more candidates are tried."""
         self._engine = engine
         self._start = start
         self._goal = goal
         self._until = until
-        self._grace = grace
         self._confirmation = Confirmation(engine, start, deadline=goal.deadline)
         self._streams: dict[tuple[str, int], Iterator[Candidate]] = {}
         self._sessions: dict[int, SearchSession] = {}
@@ -144,9 +140,9 @@ class LimbDriver:
                 return self._goal.pain if snapshot is self._start else self._feel(snapshot)
             case Generate(coder, snapshot, pain):
                 return self._generate(coder, snapshot, pain)
-            case Twitch(snapshot, pain, candidates):
+            case Twitch(snapshot, pain, candidates, grace):
                 began = time.monotonic()
-                trials = tuple(self._try(snapshot, pain, candidates))
+                trials = tuple(self._try(snapshot, pain, candidates, _Patience(grace)))
                 self.attempts += len(trials)
                 self.searched += time.monotonic() - began
                 return trials
@@ -220,12 +216,18 @@ class LimbDriver:
             self._sessions[id(snapshot)] = self._stack.enter_context(session)
         return self._sessions[id(snapshot)]
 
-    def _try(self, snapshot: Snapshot, pain: Pain, candidates: tuple[Candidate, ...]) -> Iterator[Trial]:
+    def _try(
+        self, snapshot: Snapshot, pain: Pain, candidates: tuple[Candidate, ...], patience: _Patience
+    ) -> Iterator[Trial]:
         session = self._session(snapshot, pain)
         if session is None:
-            yield from (self._try_cold(snapshot, pain, candidate) for candidate in candidates if self._in_time())
+            for candidate in candidates:
+                if patience.is_over() or time.monotonic() >= self._until:
+                    return
+                trial = self._try_cold(snapshot, pain, candidate)
+                patience.saw(trial)
+                yield trial
             return
-        patience = _Patience(self._grace)
         for trial in session.try_candidates(candidates, until=self._until, stop=patience.is_over):
             patience.saw(trial)
             yield trial
@@ -239,6 +241,3 @@ class LimbDriver:
         if not left.hurts:
             return Trial(candidate, "passed", passed=pain.count)
         return Trial(candidate, "failed", passed=max(pain.count - left.count, 0))
-
-    def _in_time(self) -> bool:
-        return time.monotonic() < self._until

@@ -84,9 +84,7 @@ def fix(
         return FixResult("none", _nothing_hurts(request.targets), time.monotonic() - began)
     left = max(request.budget - (time.monotonic() - began), 1.0)
     budget = Budget(left, reserve=min(1.5, left / 3), grace=min(1.0, left / 6), proposals=request.proposals)
-    with LimbDriver(
-        engine, snapshot, goal, until=time.monotonic() + left - budget.reserve, grace=budget.grace
-    ) as driver:
+    with LimbDriver(engine, snapshot, goal, until=time.monotonic() + left - budget.reserve) as driver:
         limb = reflex(snapshot, CODERS, budget, clock=time.monotonic, cancelled=cancelled)
         outcome = driver.drive(limb, progress)
     proposals = [

@@ -45,11 +45,15 @@ class Generate:
 
 @dataclass(frozen=True)
 class Twitch:
-    """Stage and try candidates, quickly; never a verdict. Answered with a tuple of `Trial`, perhaps of fewer."""
+    """Stage and try candidates, quickly; never a verdict. Answered with a tuple of `Trial`, perhaps of fewer.
+
+    After the first that passes, the rest is tried for `grace` seconds only, in the hope of something simpler.
+    """
 
     snapshot: Snapshot
     pain: Pain
     candidates: tuple[Candidate, ...]
+    grace: float
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def reflex(
 
     retracted: list[Retracted] = []
     for _ in range(budget.rounds):
-        winners, partial = yield from _round(limb, coders, budget, clock, over)
+        winners, partial = yield from _round(limb, coders, budget, over, _after(clock, (clock() + search_until) / 2))
         retracted = yield from _retract(limb, winners, budget, began, clock, cancelled)
         if retracted or cancelled() or partial is None:
             break
@@ -120,28 +120,37 @@ def reflex(
     return LimbOutcome(state, _why_not(limb, cancelled(), clock() >= search_until), (), limb.attempts, pain, refused)
 
 
+def _after(clock: Callable[[], float], instant: float) -> Callable[[], bool]:
+    return lambda: clock() >= instant
+
+
 def _round(
-    limb: _Limb, coders: Sequence[str], budget: Budget, clock: Callable[[], float], over: Callable[[], bool]
+    limb: _Limb,
+    coders: Sequence[str],
+    budget: Budget,
+    over: Callable[[], bool],
+    half_over: Callable[[], bool],
 ) -> Generator[Effect, Reply, tuple[list[_Step], _Step | None]]:
-    """Lets each coder try; the candidates that passed, and the best of those that helped only in part."""
+    """Lets each coder try; the candidates that passed, and the best of those that helped only in part.
+
+    What a cheap coder mended in part is kept before a dearer one is asked, and a dearer one's after half of the time.
+    """
     winners: list[_Step] = []
     best: _Step | None = None
     most = 0
-    stop_at: float | None = None
     for coder in coders:
-        while not over() and (stop_at is None or clock() < stop_at):
+        while not over() and not winners and not (best and half_over()):
             batch = cast("tuple[Candidate, ...]", (yield Generate(coder, limb.snapshot, limb.pain)))
             if not batch:
                 break
-            trials = cast("tuple[Trial, ...]", (yield Twitch(limb.snapshot, limb.pain, batch)))
+            trials = cast("tuple[Trial, ...]", (yield Twitch(limb.snapshot, limb.pain, batch, budget.grace)))
             for trial in trials:
                 limb.attempts += 1
                 if trial.status == "passed":
                     winners.append(_Step(trial.candidate, coder, limb.attempts))
-                    stop_at = stop_at or clock() + budget.grace
                 elif trial.passed > most:
                     best, most = _Step(trial.candidate, coder, limb.attempts), trial.passed
-        if winners:
+        if winners or best:
             break
     return winners, best
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, takewhile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octolimb.core.paths import RelPath
@@ -173,8 +173,8 @@ def test_there_are_many_operators() -> None:
 
 
 def test_pairs_lie_apart_and_parse(applied: Callable[[str, Candidate], str]) -> None:
-    found = list(islice(two_edits(SAMPLE, PATH, EVERYWHERE, pain=NO_PAIN), 2000))
-    assert len(found) == 2000
+    found = list(islice(two_edits(SAMPLE, PATH, EVERYWHERE, pain=NO_PAIN), 500))
+    assert len(found) == 500
     for one in found:
         ast.parse(applied(SAMPLE, one))
         assert all(a.end <= b.start for a, b in zip(one.edits, one.edits[1:], strict=False))
@@ -182,16 +182,17 @@ def test_pairs_lie_apart_and_parse(applied: Callable[[str, Candidate], str]) -> 
 
 def test_a_pair_mends_what_no_single_edit_does(applied: Callable[[str, Candidate], str]) -> None:
     text = "def f(a, b):\n    c = a - b\n    return c < 0\n"
-    found = [applied(text, one) for one in two_edits(text, PATH, EVERYWHERE, pain=NO_PAIN)]
-    assert "def f(a, b):\n    c = a + b\n    return c > 0\n" in found
+    found = (applied(text, one) for one in two_edits(text, PATH, EVERYWHERE, pain=NO_PAIN))
+    assert "def f(a, b):\n    c = a + b\n    return c > 0\n" in islice(found, 200)
 
 
 def test_search_merges_files_by_cost_and_opens_them_when_due(snapshot: Callable[..., Snapshot]) -> None:
     one, other = RelPath("one.py"), RelPath("other.py")
     texts = {one: "def f(a):\n    return a < 1\n", other: "def g(a):\n    return a > 1\n"}
-    found = list(search(texts, {one: {2: 1.0}, other: {2: 0.5}}, pain=NO_PAIN))
-    singles = [candidate for candidate in found if "+" not in candidate.operator]
-    assert found[0].paths == {one}
+    found = search(texts, {one: {2: 1.0}, other: {2: 0.5}}, pain=NO_PAIN)
+    singles = list(takewhile(lambda candidate: "+" not in candidate.operator, found))
+    assert singles[0].paths == {one}
+    assert next(found).operator.count("+") == 1
     assert {path for candidate in singles for path in candidate.paths} == {one, other}
     assert [candidate.cost for candidate in singles] == sorted(candidate.cost for candidate in singles)
     here = snapshot(texts)
@@ -233,10 +234,11 @@ EXPRESSIONS = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(value=EXPRESSIONS, test=EXPRESSIONS)
 def test_mutants_of_any_expression_parse(value: str, test: str) -> None:
     text = f"def f(a, b, xs, é):\n    while {test}:\n        a = {value}\n    return {value}\n"
-    for one in islice(generate(text, PATH, EVERYWHERE, pain=NO_PAIN), 150):
+    for one in islice(generate(text, PATH, EVERYWHERE, pain=NO_PAIN), 120):
         new = text
         for edit in reversed(one.edits):
             new = new[: edit.start] + edit.text + new[edit.end :]

@@ -117,6 +117,8 @@ def test_every_kind_of_test_has_its_outcome(project: MakeProject) -> None:
     assert set(run.collected) == set(run.results)
     assert (run.errors, run.exit_status, run.why, run.timed_out) == ((), 1, None, False)
 
+    kinds = {node_id.partition("::")[2]: site.kind for node_id, site in run.sites.items()}
+    assert kinds["TestUnit::test_method"] == kinds["TestUnit::test_parts"] == kinds["test_compares"] == "AssertionError"
     messages = {node_id.rpartition("::")[2]: result.message for node_id, result in run.results.items()}
     assert messages["test_compares"] == "assert -1 == 3, where -1 = add(1, 2)"
     assert messages["test_explains"].startswith("AssertionError: sums are wrong: assert -1 == 3")

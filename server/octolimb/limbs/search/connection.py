@@ -19,7 +19,7 @@ _WORKER: Final = Path(__file__).parent / "in_project" / "search_worker.py"
 _TAIL_CHARACTERS: Final = 500
 
 
-class WorkerGone(Exception):  # noqa: N818  It names what happened, as the errors of the core do.
+class WorkerGone(Exception):
     """The worker has ended, or answers no more; the message says for people what is known of why."""
 
 

@@ -50,7 +50,7 @@ class HungUp(BaseException):
     """The other end of the channel, or of the pipe to the hub, has closed: there is nobody left to work for."""
 
 
-class Unsupported(Exception):  # noqa: N818
+class Unsupported(Exception):
     """Says why a candidate cannot be tried in one way, though it may be in another."""
 
 
@@ -137,7 +137,7 @@ class Fork:
     def processor_seconds(self):
         """How long it has had a processor; None where the system does not say."""
         try:
-            with open("/proc/%d/schedstat" % self.pid) as file:  # noqa: PTH123  It is read for every candidate.
+            with open("/proc/%d/schedstat" % self.pid) as file:
                 return int(file.read().split()[0]) / 1e9
         except (OSError, ValueError, IndexError):
             return None

@@ -295,7 +295,8 @@ class Reporter:
         self.stream.send("start", self.index.get(nodeid, nodeid), location[1])
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
-        # No wrapper, and no answer either: this only keeps what the report will no longer have.
+        # No wrapper, and no answer either: this only keeps what the report will no longer have. It runs behind pytest's
+        # support for unittest, which puts the test's own exception into the call first.
         if call.excinfo is not None:
             self.raised[item.nodeid, call.when] = (call.excinfo.value, file_of(item))
 
@@ -512,7 +513,6 @@ def mark_wrappers(pytest: Any, reporter_class: Any) -> None:
         "pytest_collection_modifyitems",
     ):
         wrapper(getattr(reporter_class, name))
-    pytest.hookimpl(tryfirst=True)(reporter_class.pytest_runtest_makereport)
     pytest.hookimpl(tryfirst=True)(reporter_class.pytest_runtest_logreport)
 
     # The argument's name changed in pytest 7, and a hook may only ask for a name that its version knows.
