@@ -1,74 +1,75 @@
-"""Running the product as a person does: the real command, in a process of its own."""
+"""What every scenario may ask for: the command as one person or several, a place to work in, a bare interpreter."""
 
 from __future__ import annotations
 
-import json
-import os
+import importlib.util
+import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import tempfile
+import venv
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import pytest
 
+from tests.conftest import IDENTITIES, IS_ROOT
+from tests.support.product import Beacon, Octolimb
 
-@dataclass(frozen=True)
-class Answer:
-    """What `octolimb --json ...` answered."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one JSON document on standard output; anything else there fails the test."""
-        (line,) = self.out.splitlines()
-        document: dict[str, Any] = json.loads(line)
-        return document
-
-    @property
-    def error(self) -> str:
-        message: str = self.document["error"]["message"]
-        return message
+_PYTEST_NEEDS: Final = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
 
 
-Octolimb = Callable[..., Answer]
-Build = Callable[[Mapping[str, str | bytes]], Path]
+@pytest.fixture(scope="session")
+def bare_python() -> Iterator[Path]:
+    """The interpreter of a virtual environment that has pytest and nothing else: no plugin of ours slows it down."""
+    environment = Path(tempfile.mkdtemp(prefix="octolimb-bare-"))
+    environment.chmod(0o755)
+    venv.create(environment, with_pip=False, symlinks=True)
+    (site_packages,) = environment.glob("lib/python*/site-packages")
+    for name in _PYTEST_NEEDS:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        shutil.copytree(Path(spec.origin).parent, site_packages / name, ignore=shutil.ignore_patterns("__pycache__"))
+    python = environment / "bin/python"
+    subprocess.run([python, "-m", "compileall", "-q", site_packages], check=True)
+    yield python
+    shutil.rmtree(environment)
 
 
 @pytest.fixture
-def octolimb(tmp_path: Path) -> Octolimb:
-    """Runs `octolimb --json` with state of its own, so that no test trusts a root for another."""
-
-    def run(*arguments: str | Path, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Answer:
-        done = subprocess.run(
-            [sys.executable, "-m", "octolimb", "--json", *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=180,
-            env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), **(env or {})},
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Answer(done.returncode, done.stdout, done.stderr)
-
-    return run
+def place() -> Iterator[Path]:
+    """A directory that an ordinary user can reach, unlike pytest's own ones."""
+    place = Path(tempfile.mkdtemp(prefix="octolimb-scenario-"))
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place)
 
 
 @pytest.fixture
-def build(tmp_path: Path) -> Build:
+def octolimb(place: Path, bare_python: Path) -> Octolimb:
+    """The command for whoever runs the tests."""
+    return Octolimb(place, bare_python)
+
+
+@pytest.fixture(params=IDENTITIES)
+def somebody(request: pytest.FixtureRequest, place: Path, bare_python: Path) -> Octolimb:
+    """The command as root and again as an ordinary user."""
+    return Octolimb(place, bare_python, ordinary=IS_ROOT and request.param == "ordinary")
+
+
+@pytest.fixture
+def build(octolimb: Octolimb) -> Callable[[Mapping[str, str | bytes]], Path]:
     """Writes a small project and returns its root."""
+    return octolimb.build
 
-    def write(files: Mapping[str, str | bytes]) -> Path:
-        root = tmp_path / "project"
-        for name, content in files.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return root
 
-    return write
+@pytest.fixture
+def beacon(bare_python: Path, place: Path) -> Iterator[Beacon]:
+    path = bare_python.parent.parent / f"{place.name}.fifo"
+    beacon = Beacon(path)
+    yield beacon
+    beacon.close()
+    path.unlink()
+
+

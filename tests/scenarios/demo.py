@@ -23,8 +23,8 @@ PROJECT = "boltons==26.2.0"
 SHA256 = "d39cfd15c1a1c3bd4d705c82252fa9edb8e4f5e8cc039f8e39afac7b1b47e92c"
 TOOLS = "pytest==9.0.3"
 FILE = "boltons/iterutils.py"
-RIGHT = "            cur_chunk[lc:] = [fill_val] * (size - lc)\n"
-WRONG = "            cur_chunk[lc:] = [fill_val] * (size - lc - 1)\n"
+RIGHT = "        if i + chunk_size >= input_stop:\n"
+WRONG = "        if i + chunk_size > input_stop:\n"
 
 
 def main() -> int:
@@ -101,7 +101,17 @@ def break_line(root: Path) -> None:
 
 def first_failing_test(root: Path) -> str:
     python = root / ".venv" / "bin" / "python"
-    command = [python, "-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider", "tests/test_iterutils.py"]
+    command = [
+        str(python),
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_iterutils.py",
+    ]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     failed: list[str] = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
     if not failed:

@@ -60,6 +60,9 @@ def _show(invocation: Invocation, result: FixResult, request: FixRequest) -> Non
     console = invocation.out
     for line in result.pain_lines:
         console.print(Text.assemble(("pain      ", "red"), line), soft_wrap=True)
+    if result.attempts:
+        rate = f", {result.attempts / result.searched:.0f} a second" if result.searched > 0.05 else ""
+        console.print(Text.assemble(("limb      ", "cyan"), f"{result.attempts} twitches{rate}"), soft_wrap=True)
     for proposal in result.proposals:
         console.print()
         show_proposal(invocation, proposal, of=len(result.proposals))

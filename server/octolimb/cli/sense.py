@@ -11,7 +11,7 @@ import typer
 from octolimb.cli.context import Exit, invocation_of
 from octolimb.cli.live import live_line
 from octolimb.cli.show import show_verdict
-from octolimb.core.errors import BadInput
+from octolimb.core.errors import BadInput, CannotSense
 from octolimb.core.snapshot import Snapshot
 from octolimb.documents.decode import crate_from_json
 from octolimb.documents.encode import verdict_document
@@ -53,11 +53,15 @@ def command(
             verdict = engine.sense(
                 snapshot, before, Sensing(tests, sensors, tuple(paths or ()), deadline), progress=live.update
             )
-    if invocation.json:
+    crashed = next((sensor for sensor in verdict.sensors if sensor.status == "crashed"), None)
+    if not invocation.json:
+        show_verdict(invocation, verdict)
+    elif crashed is None:
         invocation.answer(verdict_document(verdict))
     else:
-        show_verdict(invocation, verdict)
-    if any(sensor.status == "crashed" for sensor in verdict.sensors):
+        # What the other sensors saw is no verdict, so programs get an error and cannot mistake it for one.
+        invocation.fail(CannotSense(f"{crashed.name} could not run: {crashed.why}", hint=crashed.hint))
+    if crashed is not None:
         raise typer.Exit(Exit.COULD_NOT_SENSE)
     raise typer.Exit(Exit.OK if verdict.green else Exit.PAIN)
 

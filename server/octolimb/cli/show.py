@@ -24,7 +24,8 @@ def show_verdict(invocation: Invocation, verdict: Verdict) -> None:
         console.print(f"… and {len(shown) - _MOST_FINDINGS} more (--json lists them all)", style="dim")
     for sensor in verdict.sensors:
         if sensor.status == "crashed":
-            console.print(Text(f"{sensor.name} could not run: {sensor.why}", style="bold red"), soft_wrap=True)
+            said = f"{sensor.name} could not run: {sensor.why}" + (f" ({sensor.hint})" if sensor.hint else "")
+            console.print(Text(said, style="bold red"), soft_wrap=True)
         elif sensor.why:
             console.print(Text(f"{sensor.name}: {sensor.why}", style="dim"), soft_wrap=True)
     console.print(verdict_line(verdict), soft_wrap=True)

@@ -42,12 +42,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class SensorRun:
-    """One sensor's run; `why` says for people why it was skipped or crashed, or what it fell back to."""
+    """One sensor's run; `why` says for people why it was skipped or crashed, or what it fell back to.
+
+    `hint` says what to do about a crash.
+    """
 
     name: str
     status: SensorStatus
     ms: float
     why: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class TestResult:
-    """One test's outcome over all its phases. `ms` is their sum; `place` is where it failed, within the root."""
+    """One test's outcome over all its phases. `ms` is their sum; `place` is the file and one-based line where it failed."""
 
     __test__ = False
 

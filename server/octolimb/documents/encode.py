@@ -36,7 +36,9 @@ def verdict_document(verdict: Verdict) -> VerdictDocument:
         level=verdict.level,
         isolation=isolation_document(verdict.isolation),
         sensors=[
-            SensorDocument(name=sensor.name, status=sensor.status, ms=round(sensor.ms, 1), why=sensor.why)
+            SensorDocument(
+                name=sensor.name, status=sensor.status, ms=round(sensor.ms, 1), why=sensor.why, hint=sensor.hint
+            )
             for sensor in verdict.sensors
         ],
         findings=[_finding(finding) for finding in verdict.findings],

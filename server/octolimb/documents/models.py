@@ -80,6 +80,7 @@ class SensorDocument(Document):
     status: Literal["ran", "skipped", "crashed"]
     ms: float
     why: str | None = None
+    hint: str | None = Field(None, description="What to do, where it crashed.")
 
 
 class IsolationDocument(Document):

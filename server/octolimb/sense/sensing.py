@@ -191,7 +191,7 @@ class _Sensing:
 
     def _sense_static(self, name: str, snapshot: Snapshot) -> _Sensed:
         started = time.monotonic()
-        why = None
+        why = hint = None
         findings: tuple[Finding, ...] = ()
         status: SensorStatus = "ran"
         try:
@@ -199,8 +199,8 @@ class _Sensing:
             if name == "types" and self._request.interpreter is None:
                 why = _NO_INTERPRETER
         except (CannotSense, CannotIsolate) as error:
-            status, why = "crashed", f"{error.message}; {error.hint}" if error.hint else error.message
-        return _Sensed(SensorRun(name, status, (time.monotonic() - started) * 1000, why), findings)
+            status, why, hint = "crashed", error.message, error.hint
+        return _Sensed(SensorRun(name, status, (time.monotonic() - started) * 1000, why, hint), findings)
 
     def _recalled(self, name: str, snapshot: Snapshot) -> tuple[Finding, ...]:
         """The findings, for the baseline from memory if it has them."""

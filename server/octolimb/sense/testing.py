@@ -71,10 +71,14 @@ class TestPlan:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run, or why there is none. `crashed` tells the two apart; a run with nothing to do is a run."""
+    """A run, or why there is none. `crashed` tells the two apart; a run with nothing to do is a run.
+
+    `hint` says what to do about a crash.
+    """
 
     run: TestRun = _NOTHING
     crashed: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ def attempt_run(
                 run_tests(shadow, snapshot, interpreter, selection, deadline=deadline, collect_only=collect_only)
             )
     except (CannotSense, CannotIsolate) as error:
-        return Attempt(crashed=f"{error.message}; {error.hint}" if error.hint else error.message)
+        return Attempt(crashed=error.message, hint=error.hint)
 
 
 def needed_before(
@@ -197,11 +201,12 @@ def conclude(plan: TestPlan, snapshot: Snapshot, baseline: Snapshot | None, atte
     """Puts the runs together."""
     after, collected, before = attempts.after, attempts.collected, attempts.before
     if after.crashed is not None:
-        return Tested(SensorRun(SOURCE, "crashed", 0.0, after.crashed), Evidence(named=plan.named), ())
+        return Tested(SensorRun(SOURCE, "crashed", 0.0, after.crashed, after.hint), Evidence(named=plan.named), ())
     unknown = collected.crashed or (collected.run.why if collected.run.timed_out else None)
     if unknown is not None:
         blind = f"the baseline's tests could not be collected, so none can be known to be lost: {unknown}"
-        return Tested(SensorRun(SOURCE, "crashed", after.run.ms, blind), Evidence(named=plan.named), ())
+        crash = SensorRun(SOURCE, "crashed", after.run.ms, blind, collected.hint)
+        return Tested(crash, Evidence(named=plan.named), ())
     run = _judged_part(after.run, plan)
     old: dict[str, TestResult] | None = None
     if baseline is snapshot:

@@ -358,6 +358,17 @@ def test_candidates_that_end_their_process_spare_the_rest(status: Status) -> Non
     assert status(PLAIN, "return 1", *ends, "return 2") == {**dict.fromkeys(ends, "crashed"), "return 2": "passed"}
 
 
+def test_a_candidate_that_kills_the_worker_around_it_spares_the_rest(status: Status) -> None:
+    kill = "import os; os.kill(os.getppid(), 9)"
+    assert status(PLAIN, "return 1", kill, "return 2") == {kill: "unsupported", "return 2": "passed"}
+
+
+def test_broken_candidates_do_not_end_the_search(status: Status) -> None:
+    broken = [f"LIMIT = ({number}" for number in range(100)]
+    files, old, _, fix = FILES["a constant of the module"]
+    assert status(files, old, *broken, fix) == {**dict.fromkeys(broken, "failed"), fix: "passed"}
+
+
 def test_no_way_out_counts_as_passed(status: Status) -> None:
     tricks = [
         "import pytest; pytest.skip('no')",
@@ -410,6 +421,20 @@ def test_an_original_that_hangs_can_be_fixed(lab: Lab) -> None:
     )
     candidates = [lab.edit("m.py", "n += 1", new) for new in ("n += 2", "n -= 1")]
     with lab.session("test_m.py::test_it", deadline=20.0) as session:
+        trials = session.try_candidates(candidates, until=lab.in_seconds(20))
+        assert next(trials).candidate is candidates[1]
+
+
+def test_a_script_that_hangs_while_it_is_imported_can_be_fixed(lab: Lab) -> None:
+    lab.write(
+        {
+            "m.py": "def f(n):\n    while n > 0:\n        n += 1\n    return n\n",
+            "test_m.py": "from m import f\nassert f(3) == 0\n",
+        }
+    )
+    candidates = [lab.edit("m.py", "n += 1", new) for new in ("n += 2", "n -= 1")]
+    with lab.session("test_m.py", deadline=20.0) as session:
+        assert {2, 3} <= set(session.localise().suspicion["m.py"])
         trials = session.try_candidates(candidates, until=lab.in_seconds(20))
         assert next(trials).candidate is candidates[1]
 

@@ -53,8 +53,11 @@ class CandidateQueue:
         self._known: deque[Trial] = deque()
 
     def take(self, *, last: bool) -> Batch | None:
-        """The next batch. `last`: nothing is on its way any more, so what is left over goes out too."""
-        if len(self._afresh) < _FRESH_BATCH and not self._dry:
+        """The next batch; None where there is none now, or enough is known already to hear of first.
+
+        `last`: nothing is on its way any more, so those that hung before go out again.
+        """
+        while len(self._afresh) < _FRESH_BATCH and not self._dry and len(self._known) < _BATCH:
             bodies = self._pull()
             if bodies:
                 return Batch(bodies, afresh=False, patience=0)
@@ -62,6 +65,11 @@ class CandidateQueue:
             count = min(_FRESH_BATCH, len(self._afresh))
             return Batch([self._afresh.popleft() for _ in range(count)], afresh=True, patience=0)
         return self._again() if last and self._dry and self._hung else None
+
+    @property
+    def exhausted(self) -> bool:
+        """True where no candidate waits, but for those on their way."""
+        return self._dry and not (self._afresh or self._hung or self._known)
 
     def known(self) -> Iterator[Trial]:
         """The trials that needed no trying."""

@@ -29,12 +29,14 @@ _AHEAD: Final = 2
 _FRESH_FLOOR_SECONDS: Final = 0.25
 _SLOWER: Final = 8
 _PATIENCE: Final = 12
-_GRACE_SECONDS: Final = 1.0
+_GRACE_SECONDS: Final = 2.0
 """How much longer than its budget the worker may take to answer before it is given up."""
 _PASSES_AFRESH: Final[Frame] = {"s": "unsupported", "why": "the targets pass as they are, imported afresh"}
+_UNANSWERED: Final[Frame] = {"s": "unsupported", "why": "the process that was to try it ended"}
+_MARGIN_SECONDS: Final = 0.2
 _OTHER_FILES: Final = 40
 _PASSED: Final = ("passed", "xpassed")
-_UNANSWERED: Final = ("hung", "crashed")
+_WITHOUT_TIME: Final = ("hung", "crashed")
 _NOT_FAILED: Final = (*_PASSED, "skipped", "xfailed")
 
 
@@ -110,8 +112,8 @@ class SearchSession:
 
     def __enter__(self) -> Self:
         """Starts the worker, which collects the tests while we go on. Raises `CannotIsolate`."""
-        opening = {"targets": self._targets, "companions": self._companions, "options": []}
-        deadline = max(0.1, self._end - time.monotonic())
+        deadline = self._left()
+        opening = {"targets": self._targets, "companions": self._companions, "limit": max(2.0, deadline * 0.3)}
         try:
             self._connection = Connection(self._shadow, self._interpreter, opening, deadline=deadline)
         except WorkerGone as gone:
@@ -237,7 +239,9 @@ class SearchSession:
                     flying.append(self._launch(batch, until))
                 yield from queue.known()
                 if not flying:
-                    break
+                    if queue.exhausted:
+                        break
+                    continue
                 flight = flying.popleft()
                 for frame in self._answers(flight.number, until):
                     waiting = flight.waiting.pop(frame.get("n", -1), None)
@@ -247,6 +251,9 @@ class SearchSession:
                     yield from queue.settle(waiting, known)
                     if stop():
                         break
+                if time.monotonic() < until - _MARGIN_SECONDS and not stop():
+                    for waiting in flight.waiting.values():
+                        yield from queue.settle(waiting, _UNANSWERED)
         except WorkerGone as gone:
             self._lost = str(gone)
         finally:
@@ -273,7 +280,7 @@ class SearchSession:
     def _swap_order(self) -> Frame:
         outcomes = self._survey()
         targets = set(self._hello["targets"])
-        answering = [one for name, one in outcomes.items() if name in targets and one["outcome"] not in _UNANSWERED]
+        answering = [one for name, one in outcomes.items() if name in targets and one["outcome"] not in _WITHOUT_TIME]
         passing = [one for name, one in outcomes.items() if name not in targets and one["outcome"] == "passed"]
         # The canary, which runs once in a while, may take as long as a few candidates, no more.
         allowed = 3 * _milliseconds(answering) + 3.0

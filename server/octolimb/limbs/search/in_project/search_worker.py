@@ -108,8 +108,8 @@ class Fork:
     def next(self, seconds):
         """Its next frame, or None once it has ended. Raises TimeoutError, and HungUp when our own side has closed.
 
-        On a busy machine a child may wait longer than it runs, so it gets up to four times as long while it has not
-        had the processor for that many seconds.
+        On a busy machine a child may wait longer than it runs, so while it has not had the processor for that many
+        seconds it gets up to four times as long, but no more than half a second on top.
         """
         begun = time.monotonic()
         end = begun + seconds
@@ -130,9 +130,9 @@ class Fork:
                     return None
             elif time.monotonic() >= end:
                 lacks = used is not None and (self.processor_seconds() or 0.0) - used < 0.7 * seconds
-                if not lacks or time.monotonic() >= begun + 4 * seconds:
+                if not lacks or time.monotonic() >= begun + seconds + min(3 * seconds, 0.5):
                     raise TimeoutError
-                end = time.monotonic() + 0.25 * seconds
+                end = time.monotonic() + min(0.25 * seconds, 0.1)
 
     def processor_seconds(self):
         """How long it has had a processor; None where the system does not say."""
@@ -302,6 +302,8 @@ class Worker:
 
     def pytest_configure(self, config):
         without_spreading(config)
+        if self.role == "child" and self.quick:
+            config.option.tbstyle = "no"
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -467,7 +469,7 @@ class Worker:
     def hub(self):
         """Parks before any code of the project runs. Returns only in a fork of this process."""
         if threads() > 1:
-            self.channel.send({"id": 0, "state": "unsupported", "why": "a pytest plugin started a thread"})
+            self.channel.send({"id": 0, "state": "ended", "why": "a pytest plugin started a thread"})
             os._exit(0)
         self.early = set(self.loaded())
         self.park()
@@ -477,7 +479,7 @@ class Worker:
             return
         self.parks["collected"] = park
         try:
-            self.await_park(park, 0)
+            self.await_park(park)
             while True:
                 request = self.channel.receive()
                 if request is None:
@@ -494,11 +496,17 @@ class Worker:
                     park.end()
             os._exit(0)
 
-    def await_park(self, park, request_id):
-        """Waits for the collected park, which introduces itself on the channel."""
-        if park.next(1e6) is None:
+    def await_park(self, park):
+        """Waits for the collected park, which introduces itself on the channel; without it there is the slow way."""
+        why = "the process that collected the tests ended"
+        try:
+            hello = park.next(self.request["limit"])
+        except TimeoutError:
+            hello, why = None, "the tests were not collected within %.1f s" % self.request["limit"]
+        if hello is None:
+            self.channel.send({"id": 0, "state": "missing", "why": why})
+        if hello is None or not hello["parked"]:
             self.forget("collected")
-            self.channel.send({"id": request_id, "state": "ended", "why": "pytest ended while it collected the tests"})
 
     def forget(self, key):
         return self.parks.pop(key).end()
@@ -563,6 +571,8 @@ class Worker:
             self.order = order
             self.override = {os.path.join(self.root, path): text for path, text in order["case"]["sources"].items()}
             self.refresh()
+            if hasattr(self.config.option, "tbstyle") and not order.get("trace"):
+                self.config.option.tbstyle = "no"  # Nobody reads it, and it is slow to make.
             if order.get("trace"):
                 self.quick = False
                 self.current = self.targets[0]
@@ -1286,7 +1296,7 @@ def main():
     hook_loaders(worker)
     Worker.pytest_load_initial_conftests = pytest.hookimpl(tryfirst=True)(Worker.pytest_load_initial_conftests)
     Worker.pytest_runtestloop = pytest.hookimpl(tryfirst=True)(Worker.pytest_runtestloop)
-    arguments = ["--rootdir=" + root, "--capture=no", "--maxfail=0", "-p", "no:randomly", *request["options"]]
+    arguments = ["--rootdir=" + root, "--capture=no", "--maxfail=0", "-p", "no:randomly"]
     if not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD") and importlib.util.find_spec("pytest_cov") is not None:
         arguments.append("--no-cov")
     for path in worker.files:
