@@ -8,17 +8,14 @@ The machines that this runs on are noisy: the alternatives take turns within one
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "scenarios")]
 
-import bench_search
-import bench_sense
-import bench_shadow
-
-BENCHES = {"shadow": bench_shadow.run, "sense": bench_sense.run, "search": bench_search.run}
+BENCHES = ("shadow", "sense", "search")
 
 
 def main() -> int:
@@ -28,7 +25,7 @@ def main() -> int:
     options = parser.parse_args()
     for name in options.names or BENCHES:
         print(f"\n== {name}", flush=True)
-        BENCHES[name](options.rounds)
+        importlib.import_module(f"bench_{name}").run(options.rounds)
     return 0
 
 

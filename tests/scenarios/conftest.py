@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import IDENTITIES, IS_ROOT
 from tests.support.product import Beacon, Octolimb
 
-_PYTEST_NEEDS: Final = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
+_PYTEST_NEEDS: Final = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,11 @@ def bare_python() -> Iterator[Path]:
         spec = importlib.util.find_spec(name)
         assert spec is not None
         assert spec.origin is not None
-        shutil.copytree(Path(spec.origin).parent, site_packages / name, ignore=shutil.ignore_patterns("__pycache__"))
+        origin = Path(spec.origin)
+        if spec.submodule_search_locations:
+            shutil.copytree(origin.parent, site_packages / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(origin, site_packages)
     python = environment / "bin/python"
     subprocess.run([python, "-m", "compileall", "-q", site_packages], check=True)
     yield python
@@ -71,5 +75,3 @@ def beacon(bare_python: Path, place: Path) -> Iterator[Beacon]:
     yield beacon
     beacon.close()
     path.unlink()
-
-

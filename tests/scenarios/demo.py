@@ -23,6 +23,7 @@ PROJECT = "boltons==26.2.0"
 SHA256 = "d39cfd15c1a1c3bd4d705c82252fa9edb8e4f5e8cc039f8e39afac7b1b47e92c"
 TOOLS = "pytest==9.0.3"
 FILE = "boltons/iterutils.py"
+TESTS = "tests/test_iterutils.py"
 RIGHT = "        if i + chunk_size >= input_stop:\n"
 WRONG = "        if i + chunk_size > input_stop:\n"
 

@@ -73,10 +73,14 @@ CASES: dict[str, Crate] = {
         }
     },
     "unsaved data file that a test reads": {"files": {"tests/data/wanted.json": '{"shown": "8"}\n'}},
-    "unsaved conftest": {"files": {"tests/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef key():\n    return 9\n"}},
+    "unsaved conftest": {
+        "files": {"tests/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef key():\n    return 9\n"}
+    },
     "unsaved conftest that cannot be imported": {"files": {"tests/conftest.py": "import no_such_module\n"}},
     "carriage returns and astral characters": {
-        "files": {"app/service.py": "# 😀\r\ndef find(key: int) -> str:\r\n    '😀'; undefined\r\n    return str(key)\r\n"}
+        "files": {
+            "app/service.py": "# 😀\r\ndef find(key: int) -> str:\r\n    '😀'; undefined\r\n    return str(key)\r\n"
+        }
     },
 }
 
@@ -129,7 +133,16 @@ def _sense(run: Run, root: Path, crate: Crate | None, baseline: str = "none") ->
 def _telling(verdict: dict[str, Any]) -> dict[str, Any]:
     """All that must not depend on how the state came about."""
     findings = sorted(
-        (f["path"], json.dumps(f["range"]), f["severity"], f["source"], f["code"], f["message"], f["new"], str(f.get("test")))
+        (
+            f["path"],
+            json.dumps(f["range"]),
+            f["severity"],
+            f["source"],
+            f["code"],
+            f["message"],
+            f["new"],
+            str(f.get("test")),
+        )
         for f in verdict["findings"]
     )
     statuses = {sensor["name"]: sensor["status"] for sensor in verdict["sensors"]}

@@ -71,7 +71,9 @@ class Octolimb:
         """The temporary directory of the command itself."""
         return self.place / "scratch"
 
-    def __call__(self, *arguments: str | Path, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Answer:
+    def __call__(
+        self, *arguments: str | Path, stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> Answer:
         return self.start(*arguments, env=env).answer(stdin)
 
     def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Started:
@@ -161,7 +163,11 @@ def strangers(place: Path) -> list[str]:
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            texts = [(entry / "cmdline").read_bytes(), (entry / "environ").read_bytes(), os.readlink(entry / "cwd").encode()]
+            texts = [
+                (entry / "cmdline").read_bytes(),
+                (entry / "environ").read_bytes(),
+                os.readlink(entry / "cwd").encode(),
+            ]
         except OSError:
             continue
         if any(place.name.encode() in text for text in texts):

@@ -36,7 +36,8 @@ def _print_version(wanted: bool) -> None:
 def global_options(
     context: typer.Context,
     root: Annotated[
-        Path | None, typer.Option(help="The repository; else upward from here to .intent, pyproject.toml or .git.")
+        Path | None,
+        typer.Option(readable=False, help="The repository; else upward from here to .intent, pyproject.toml or .git."),
     ] = None,
     python: Annotated[
         Path | None, typer.Option(help="The project's interpreter; else .venv in the root, $VIRTUAL_ENV, our own.")

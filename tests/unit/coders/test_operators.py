@@ -198,6 +198,22 @@ BY_STATEMENT = [
     ('return f"{a}, {b}"', 'return f"{a}{b}"'),
 ]
 
+BY_COMPLETION = [
+    ("for x in xs:\n    count += 1\nreturn count", "count = 0\nfor x in xs:\n    count += 1\nreturn count"),
+    ("for x in xs:\n    found.append(x)\nreturn found", "found = []\nfor x in xs:\n    found.append(x)\nreturn found"),
+    ("if a:\n    b += 1\nreturn b", "if a:\n    b += 1\nelse:\n    b -= 1\nreturn b"),
+    (
+        "for x in xs:\n    if x:\n        s.append(x)\nreturn s",
+        "for x in xs:\n    if x:\n        s.append(x)\n    else:\n        s.append(a)\nreturn s",
+    ),
+    ("for i, x in xs:\n    a = i", "for i, x in enumerate(xs):\n    a = i"),
+    ("return [x for i, x in xs]", "return [x for i, x in zip(xs, s)]"),
+    ("for i in len(xs):\n    a = i", "for i in range(len(xs)):\n    a = i"),
+    ("return a == 1", "return max(0, a) == 1"),
+    ("return xs", "return [xs]"),
+    ("a = 0\nreturn True", "a = 0\nreturn a == 0"),
+]
+
 BY_INSERTION = [
     ("a.sort()\nb = a", "a.sort()\nb = a\nreturn b"),
     ("len(xs)", "return len(xs)"),
@@ -229,6 +245,7 @@ BY_INSERTION = [
         *BY_CONDITION,
         *BY_STATEMENT,
         *BY_INSERTION,
+        *BY_COMPLETION,
     ],
 )
 def test_the_right_line_is_among_the_mutants(check: Any, before: str, after: str) -> None:

@@ -42,7 +42,8 @@ _RELIEF: Mapping[str, Mapping[str, float]] = {
     "ValueError": {**_GUARDS, "swap-function": 0.2, "swap-method": 0.4},
     "ZeroDivisionError": {**_GUARDS, "change-number": 0.3, "swap-arithmetic": 0.3, "misuse-variable": 0.3},
     "RecursionError": {**_GUARDS, "insert-guard": 1.4, "off-by-one": 0.5, "take-slice": 0.4, "swap-comparison": 0.3},
-    "UnboundLocalError": {"insert-reset": 1.6, "dedent-statement": 0.5, "misuse-variable": 0.4},
+    "UnboundLocalError": {"insert-first-value": 0.4, "insert-reset": 1.6,
+                          "dedent-statement": 0.5, "misuse-variable": 0.4},
     "NameError": {"misuse-variable": 0.6, "insert-reset": 1.2, "name-to-attribute": 1.2, "string-to-name": 0.4},
     "StopIteration": {**_GUARDS, "add-argument": 0.5},
 }  # fmt: skip

@@ -36,6 +36,7 @@ class Routine:
         self.scope = scope
         self.pain = pain
         self.body = body
+        self._unbound: list[str] | None = None
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
@@ -66,6 +67,12 @@ class Routine:
                 if len(text) <= _SMALL and "\n" not in text:
                     found.setdefault(text, node)
         return found
+
+    def unbound(self, read: Callable[[Routine], list[str]]) -> list[str]:
+        """What `read` finds unbound in this function, found once."""
+        if self._unbound is None:
+            self._unbound = read(self)
+        return self._unbound
 
     @cached_property
     def own_attributes(self) -> dict[str, None]:

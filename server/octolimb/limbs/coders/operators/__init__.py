@@ -3,6 +3,7 @@
 from octolimb.limbs.coders.operators import (
     borrowing,
     calls,
+    completions,
     conditions,
     constants,
     insertions,
@@ -15,6 +16,7 @@ from octolimb.limbs.coders.operators import (
 __all__ = [
     "borrowing",
     "calls",
+    "completions",
     "conditions",
     "constants",
     "insertions",

@@ -275,6 +275,8 @@ def wrap_value(site: Site, node: ast.AST) -> Iterator[Mutation]:
             )
     if group in ("num", "") and isinstance(node, ast.Name):
         yield site.replace("wrap-value", cost + 0.9, node, f"bin({text})")
+        if bare:
+            yield site.replace("wrap-value", cost + 0.9, node, f"len({text})")
     if group in ("num", "") and not isinstance(node, ast.Constant):
         clamps = [f"max(0, {text})", f"min(1, {text})", f"max(1, {text})"]
         clamps += [f"{name}({text}, {other})" for other in site.names_at(node)[:4] for name in ("max", "min")]
