@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import tempfile
 import venv
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import files
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import IDENTITIES, IS_ROOT
 from tests.support.product import Beacon, Octolimb
 
-_PYTEST_NEEDS: Final = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments")
+_PYTEST_AND_NEEDS: Final = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +26,11 @@ def bare_python() -> Iterator[Path]:
     environment.chmod(0o755)
     venv.create(environment, with_pip=False, symlinks=True)
     (site_packages,) = environment.glob("lib/python*/site-packages")
-    for name in _PYTEST_NEEDS:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        origin = Path(spec.origin)
-        if spec.submodule_search_locations:
-            shutil.copytree(origin.parent, site_packages / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(origin, site_packages)
+    for name in _PYTEST_AND_NEEDS:
+        for file in files(name) or ():
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                (site_packages / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(file.locate()), site_packages / file)
     python = environment / "bin/python"
     subprocess.run([python, "-m", "compileall", "-q", site_packages], check=True)
     yield python

@@ -57,7 +57,7 @@ for text in request["inputs"]:
     if not same(wanted, got):
         print("differs", text, repr(wanted)[:80], repr(got)[:80]); break
 else:
-    print("agrees", compared)
+    print("agrees" if compared else "nothing to compare", compared)
 """
 
 
@@ -158,7 +158,7 @@ def _agreement(problem: dict[str, str], fixed: str) -> str:
         "entry": problem["entry_point"],
         "reference": problem["declaration"] + problem["canonical_solution"],
         "fixed": fixed,
-        "inputs": fresh_inputs(problem["test"]),
+        "inputs": fresh_inputs(problem["test"], problem["entry_point"]),
     }
     try:
         done = subprocess.run(
@@ -174,12 +174,12 @@ def _agreement(problem: dict[str, str], fixed: str) -> str:
     return done.stdout.strip() or done.stderr.strip()[-80:]
 
 
-def fresh_inputs(test: str) -> list[str]:
+def fresh_inputs(test: str, entry: str) -> list[str]:
     """Source texts of argument tuples: those of the test's own calls, then variations on them."""
     calls = [
         node.args
         for node in ast.walk(ast.parse(test))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "candidate"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("candidate", entry)
     ]
     seeds: list[tuple[Any, ...]] = []
     for arguments in calls:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.support.product import Octolimb, fingerprint
+
 Crate = dict[str, dict[str, Any]]
 
 PROJECT = {
@@ -85,33 +86,30 @@ CASES: dict[str, Crate] = {
 }
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    root = tmp_path / "project"
-    for name, text in PROJECT.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    tmp_path.chmod(0o755)
-    return root
-
-
 @pytest.mark.parametrize("case", CASES)
-def test_staged_equals_written(case: str, project: Path, as_user: Run) -> None:
-    before = _fingerprint(project)
-    staged = _sense(as_user, project, CASES[case])
-    assert _fingerprint(project) == before
-    _write(project, CASES[case])
-    written = _sense(as_user, project, None)
-    assert _telling(staged) == _telling(written)
+def test_staged_equals_written(case: str, somebody: Octolimb) -> None:
+    staged_root, written_root = somebody.build(PROJECT, "staged"), somebody.build(PROJECT, "written")
+    _write(written_root, CASES[case])
+    before = fingerprint(staged_root)
+    arguments = ["sense", "--tests", "full", "--baseline", "none"]
+    # Both at once: there are two cores.
+    staging = somebody.start("--root", staged_root, *arguments, "--crate", "-")
+    writing = somebody.start("--root", written_root, *arguments)
+    staged = _telling(staging.answer(json.dumps(CASES[case])).document)
+    written = _telling(writing.answer().document)
+    assert staged == written
     assert staged["complete"]
-    passed, failed, errors = _plain_pytest(project)
-    assert (staged["tests"]["passed"], staged["tests"]["failed"], staged["tests"]["errors"]) == (passed, failed, errors)
+    tests = staged["tests"]
+    assert (tests["passed"], tests["failed"], tests["errors"]) == _plain_pytest(case, somebody.python)
+    assert fingerprint(staged_root) == before
 
 
-def test_against_the_disk_only_what_the_edits_made_worse_is_new(project: Path, as_user: Run) -> None:
-    (project / "app/old.py").write_text("import os\nold_pain\n")
-    crate = CASES["modify, and a dependent's types break"]
-    verdict = _sense(as_user, project, crate, baseline="disk")
+def test_against_the_disk_only_what_the_edits_made_worse_is_new(octolimb: Octolimb) -> None:
+    root = octolimb.build({**PROJECT, "app/old.py": "import os\nold_pain\n"})
+    crate = json.dumps(CASES["modify, and a dependent's types break"])
+    answer = octolimb("--root", root, "sense", "--tests", "full", "--crate", "-", stdin=crate)
+    assert answer.code == 1
+    verdict = answer.document
     assert verdict["regressed"]
     assert not verdict["green"]
     new = {finding["path"] for finding in verdict["findings"] if finding["new"]}
@@ -120,34 +118,17 @@ def test_against_the_disk_only_what_the_edits_made_worse_is_new(project: Path, a
     assert "app/controller.py" in new
 
 
-def _sense(run: Run, root: Path, crate: Crate | None, baseline: str = "none") -> dict[str, Any]:
-    command = [sys.executable, "-m", "octolimb", "--root", str(root), "--json", "sense", "--tests", "full"]
-    command += ["--baseline", baseline]
-    command += ["--crate", "-"] if crate is not None else []
-    done = run(command, stdin=json.dumps(crate) if crate is not None else None)
-    assert done.returncode in (0, 1), done.stderr
-    verdict: dict[str, Any] = json.loads(done.stdout)
-    return verdict
-
-
 def _telling(verdict: dict[str, Any]) -> dict[str, Any]:
-    """All that must not depend on how the state came about."""
+    """All that must not depend on how the state came about, nor on where it is."""
     findings = sorted(
-        (
-            f["path"],
-            json.dumps(f["range"]),
-            f["severity"],
-            f["source"],
-            f["code"],
-            f["message"],
-            f["new"],
-            str(f.get("test")),
-        )
-        for f in verdict["findings"]
+        json.dumps({key: value for key, value in finding.items() if key != "detail"}, sort_keys=True)
+        for finding in verdict["findings"]
     )
     statuses = {sensor["name"]: sensor["status"] for sensor in verdict["sensors"]}
     kept = ("green", "regressed", "complete", "level", "isolation", "tests")
-    return {"findings": findings, "statuses": statuses, **{key: verdict[key] for key in kept}}
+    telling = {"findings": findings, "statuses": statuses, **{key: verdict[key] for key in kept}}
+    placeless: dict[str, Any] = json.loads(json.dumps(telling).replace(verdict["root"], "ROOT"))
+    return placeless
 
 
 def _write(root: Path, crate: Crate) -> None:
@@ -164,22 +145,24 @@ def _write(root: Path, crate: Crate) -> None:
             path.unlink()
 
 
-def _plain_pytest(root: Path) -> tuple[int, int, int]:
-    """What pytest says by itself, as an oracle that shares no code with ours."""
-    report = root.parent / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"})
-    if not report.exists():
-        assert done.returncode == 4, done.stdout
-        return 0, 0, 1
-    suite = ElementTree.parse(report).getroot().find("testsuite")
+@cache
+def _plain_pytest(case: str, python: Path) -> tuple[int, int, int]:
+    """What pytest says by itself, as an oracle that shares no code with ours: passed, failed and broken tests."""
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place) / "project"
+        for name, text in PROJECT.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        _write(root, CASES[case])
+        report = Path(place) / "report.xml"
+        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        done = subprocess.run(
+            command, cwd=root, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"}
+        )
+        if not report.exists():
+            assert done.returncode == 4, done.stdout
+            return 0, 0, 1
+        suite = ElementTree.parse(report).getroot().find("testsuite")
     assert suite is not None
     total, failed, errors = (int(suite.get(key, "0")) for key in ("tests", "failures", "errors"))
     return total - failed - errors - int(suite.get("skipped", "0")), failed, errors
-
-
-def _fingerprint(root: Path) -> list[tuple[str, int, int, bytes]]:
-    return sorted(
-        (str(path), path.lstat().st_mode, path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
-        for path in [root, *root.rglob("*")]
-    )

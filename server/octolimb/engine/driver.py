@@ -71,13 +71,14 @@ class LimbProgress:
 class LimbGoal:
     """The tests that must pass; for pain that no test shows, the files whose errors must go; and what hurts now.
 
-    `deadline` is in seconds, for each cold run of tests.
+    `run_seconds` bounds a cold run of these tests, `confirm_seconds` the sensing that confirms a solution.
     """
 
     tests: tuple[str, ...]
     files: tuple[RelPath, ...] = ()
     pain: Pain = field(default_factory=Pain)
-    deadline: float = 600.0
+    run_seconds: float = 600.0
+    confirm_seconds: float = 600.0
 
 
 class _Patience:
@@ -104,7 +105,7 @@ class LimbDriver:
         self._start = start
         self._goal = goal
         self._until = until
-        self._confirmation = Confirmation(engine, start, deadline=goal.deadline)
+        self._confirmation = Confirmation(engine, start, deadline=goal.confirm_seconds)
         self._streams: dict[tuple[str, int], Iterator[Candidate]] = {}
         self._sessions: dict[int, SearchSession] = {}
         self._suspicions: dict[int, Suspicion] = {}
@@ -162,7 +163,7 @@ class LimbDriver:
             return Pain((), findings)
         selection = TestSelection("full", self._goal.tests, None, self._goal.tests)
         with self._engine.host.project(snapshot) as shadow:
-            run = run_tests(shadow, snapshot, self._engine.interpreter, selection, deadline=self._goal.deadline)
+            run = run_tests(shadow, snapshot, self._engine.interpreter, selection, deadline=self._goal.run_seconds)
         tests = tuple(result for result in run.results.values() if result.outcome is not Outcome.PASSED)
         return Pain(tests, (*run.errors, *findings))
 

@@ -56,5 +56,9 @@ def test_long_literals_and_broken_sources_are_passed_over() -> None:
     assert read_pain([], ["def (:", "x = 1\0"]) == PainHints()
 
 
+def test_what_has_no_literal_form_is_passed_over() -> None:
+    assert read_pain(["assert 1 == 1e999", "assert f == {1, 2} - {1}"]).expected == ()
+
+
 def test_no_pain_gives_no_hints() -> None:
     assert read_pain([]) == PainHints()

@@ -85,10 +85,10 @@ def _read_assertions(text: str, expected: dict[str, None], got: dict[str, None])
 def literal_text(node: ast.expr) -> str:
     """A short literal's canonical source text, or the empty string where the node is none."""
     try:
-        value = ast.literal_eval(node)
+        text = repr(ast.literal_eval(node))
+        ast.literal_eval(text)  # An overflowing float is written `1e999` and shown as `inf`, which is no literal.
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ""
-    text = repr(value)
     return text if len(text) <= _MAX_LITERAL else ""
 
 

@@ -105,12 +105,8 @@ class Routine:
     @cached_property
     def mined(self) -> list[object]:
         """The pain's literals as values, constants first."""
-        values: list[object] = []
-        for text in (*self.pain.constants, *self.pain.expected):
-            value = ast.literal_eval(text)
-            if value not in values:
-                values.append(value)
-        return values
+        # 1, 1.0 and True are equal to Python, but different literals.
+        return [ast.literal_eval(text) for text in dict.fromkeys((*self.pain.constants, *self.pain.expected))]
 
     @cached_property
     def changed(self) -> set[str]:

@@ -171,14 +171,18 @@ class SearchSession:
     def _fresh_coverage(self) -> list[Frame]:
         """As `_survey_coverage`, for tests that cannot be collected, or cannot wait in a process with threads."""
         left = self._left()
+        # What hung while it was collected hangs again: a short look is enough to see where.
+        limit = 1.0 if self._hello.get("hung") else max(1.0, left * 0.25)
         order = {"op": "fresh", "trace": True, "cases": [{"n": 0, "sources": {}}], "companions": self._companions}
-        frames = self._ask({**order, "limit": max(1.0, left * 0.25), "after": left * 0.25}, seconds=left * 0.3)
+        frames = self._ask({**order, "limit": limit, "after": left * 0.25}, seconds=left * 0.3)
         found = []
         for frame in frames:
             if "test" in frame:
                 found.append(frame)
             elif "loaded" in frame:
                 self._hello["loaded"] = frame["loaded"]
+        if any(test["outcome"] == "hung" for test in found):
+            self._fresh_limit = _FRESH_FLOOR_SECONDS
         self._fresh_passing = [test["test"] for test in found if test["outcome"] == "passed"]
         return found
 

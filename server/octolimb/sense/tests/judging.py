@@ -7,6 +7,7 @@ only if every phase of it reported so and the run came to its end in agreement w
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -83,6 +84,8 @@ def _judge_test(
     facts = culprit.facts
     if outcome in FAILING:
         message = facts.message or "failed"
+        if culprit.raised is not None and culprit.outcome != "failed":
+            message = f"it raised {culprit.raised}, and something reported it as {culprit.outcome}"
         strict = message.removeprefix("[XPASS(strict)]")
         if strict != message:
             message = f"passed, but is strictly expected to fail: {strict.strip()}".rstrip(": ")
@@ -108,7 +111,7 @@ def _last_attempt(phases: list[Phase]) -> list[Phase]:
 
 def _outcome(phases: list[Phase]) -> tuple[Outcome, Phase | None]:
     """The outcome, and the phase that settled it where it is neither a pass nor a loss."""
-    failed = [phase for phase in phases if phase.outcome == "failed"]
+    failed = [phase for phase in phases if phase.outcome == "failed" or phase.raised is not None]
     # A subtest's own failure says more than the sentence about it that its test ends with.
     failed.sort(key=lambda phase: phase.subtest is None)
     for phase in failed:
@@ -241,9 +244,20 @@ def _errors(
     for trouble in reports.troubles:
         facts = trouble.facts
         place = facts.deepest if facts.deepest is not None else _at(trouble.path) or _at(reports.inifile)
-        where = {"collect": "cannot collect", "conftest": "cannot import conftest", "usage": "pytest cannot start"}
+        where = {
+            "collect": "cannot collect",
+            "conftest": "cannot import conftest",
+            "usage": "pytest cannot start",
+            "tampered": "the run cannot be believed",
+        }
         opening = where.get(trouble.stage, "pytest broke")
         found.append(_finding(snapshot, facts, place, f"{opening}: {facts.message or 'no reason given'}"))
+    for path, digest in reports.sources.items():
+        document = snapshot.get(path) if snapshot.kind(path) == "file" else None
+        if document is not None and hashlib.sha256(document.data).hexdigest() != digest:
+            # Something that ran before wrote it: what was tested is not what the snapshot holds.
+            message = f"{path} was rewritten before it was imported, so its tests are not the snapshot's"
+            found.append(_finding(snapshot, Facts(kind="run"), _at(path), message))
     if not ending.started:
         return ()
     outcomes = {result.outcome for result in results.values()}

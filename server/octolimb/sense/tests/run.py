@@ -7,6 +7,7 @@ pass (see `judging`). The other end is `in_project/pytest_reporter.py`.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from octolimb.core.paths import RelPath, parse_directory
 from octolimb.core.snapshot import Snapshot
 from octolimb.sense.tests.findings import findings_of
 from octolimb.sense.tests.judging import Ending, judge
+from octolimb.sense.tests.seal import KEY_BYTES, unseal
 from octolimb.sense.tests.stream import Reports, printable, read_reports
 from octolimb.sense.tests.values import Site, TestRun, TestSelection
 from octolimb.shadow.environment import path_with
@@ -50,7 +52,8 @@ def run_tests(
     request = _Request.of(snapshot, selection)
     if selection.ids and not request.has_targets:
         return judge(Reports(), _nothing_to_run(), snapshot, request.wanted)
-    wire = request.wire(collect_only=collect_only, stop_first=stop_first)
+    key = secrets.token_bytes(KEY_BYTES)
+    wire = {**request.wire(collect_only=collect_only, stop_first=stop_first), "key": key.hex()}
     completed = shadow.run(
         [str(interpreter.python), str(_REPORTER)],
         env={"PATH": path_with(interpreter.bin)},
@@ -59,7 +62,7 @@ def run_tests(
         keep=[*interpreter.keep, _REPORTER.parent],
         output_limit=_OUTPUT_BYTES,
     )
-    reports = read_reports(completed.report, str(shadow.root))
+    reports = _read(completed.report, key, str(shadow.root))
     _refuse_unfit(reports, completed, interpreter, deadline)
     ending = Ending(
         returncode=completed.returncode,
@@ -71,6 +74,15 @@ def run_tests(
         last_words=_last_line(completed.stderr),
     )
     return judge(reports, ending, snapshot, request.wanted)
+
+
+def _read(stream: bytes, key: bytes, root: str) -> Reports:
+    """The reports that are really the reporter's. Behind its last one nothing may follow."""
+    unsealed = unseal(stream, key)
+    reports = read_reports(unsealed.lines, root)
+    if unsealed.broken or (unsealed.rest and reports.finish is not None):
+        reports.garbled = True
+    return reports
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,13 @@ class Phase:
     facts: Facts = Facts()
     xfail: str | None = None
     subtest: str | None = None
+    raised: str | None = None
+    """The exception that was raised in it although it was reported as passed."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that went wrong outside of a test: `stage` is collect, conftest, usage or internal."""
+    """Something that went wrong outside of a test: `stage` is collect, conftest, usage, internal or tampered."""
 
     stage: str
     path: RelPath | None
@@ -52,7 +54,10 @@ class Trouble:
 
 @dataclass
 class Reports:
-    """Everything that arrived. `finish` is the exit status that pytest gave; None where the stream breaks off."""
+    """Everything that arrived. `finish` is the exit status that pytest gave; None where the stream breaks off.
+
+    `sources` are the SHA-256 of test modules as they were just before they were imported.
+    """
 
     hello: bool = False
     python: tuple[int, ...] = ()
@@ -68,6 +73,7 @@ class Reports:
     deselected: set[str] = field(default_factory=set)
     near: list[str] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
+    sources: dict[RelPath, str] = field(default_factory=dict)
     running: str | None = None
     stopped: tuple[str, str] | None = None
     finish: int | None = None
@@ -111,6 +117,12 @@ class _Reader:
             case ["error", str(stage), str(path), dict(facts), *rest]:
                 node_id = printable(str(rest[0])) if rest else ""
                 reports.troubles.append(Trouble(stage, self.relative(path), self.facts(facts), node_id))
+            case ["tampered", str(what)]:
+                message = f"{printable(what)} was replaced while the tests ran, so nobody can say what they did"
+                reports.troubles.append(Trouble("tampered", None, Facts(kind="run", message=message)))
+            case ["source", str(path), str(digest)]:
+                if (relative := self.relative(path)) is not None:
+                    reports.sources[relative] = digest
             case ["skipped", str(node_id), str(_), str(reason)]:
                 reports.skipped[printable(node_id)] = printable(reason)
             case ["deselected", [*ids]]:
@@ -149,7 +161,7 @@ class _Reader:
     def phase(self, node_id: str, when: str, outcome: str, seconds: float, extra: object) -> None:
         if not isinstance(extra, dict):
             raise ValueError("facts of an unknown shape")
-        xfail, subtest = extra.get("xfail"), extra.get("sub")
+        xfail, subtest, raised = extra.get("xfail"), extra.get("sub"), extra.get("raised")
         phase = Phase(
             when,
             outcome,
@@ -157,6 +169,7 @@ class _Reader:
             self.facts(extra) if extra else Facts(),
             None if xfail is None else printable(str(xfail)),
             None if subtest is None else printable(str(subtest)),
+            None if raised is None else printable(str(raised)),
         )
         self.reports.phases.setdefault(node_id, []).append(phase)
         if when == "teardown" and self.reports.running == node_id:

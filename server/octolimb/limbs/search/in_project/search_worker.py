@@ -498,13 +498,14 @@ class Worker:
 
     def await_park(self, park):
         """Waits for the collected park, which introduces itself on the channel; without it there is the slow way."""
-        why = "the process that collected the tests ended"
+        why, hung = "the process that collected the tests ended", False
         try:
             hello = park.next(self.request["limit"])
         except TimeoutError:
-            hello, why = None, "the tests were not collected within %.1f s" % self.request["limit"]
+            hello, hung = None, True
+            why = "the tests were not collected within %.1f s" % self.request["limit"]
         if hello is None:
-            self.channel.send({"id": 0, "state": "missing", "why": why})
+            self.channel.send({"id": 0, "state": "missing", "why": why, "hung": hung})
         if hello is None or not hello["parked"]:
             self.forget("collected")
 

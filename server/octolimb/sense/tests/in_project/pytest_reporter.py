@@ -4,7 +4,10 @@ Standard library only, Python 3.9 and newer, pytest 6 and newer. It is started a
 as working directory. Standard input holds one JSON request; the environment's OCTOLIMB_REPORT_FD names an open
 descriptor that takes one JSON array a line: `[kind, ...]`. What the project prints never goes there.
 
-Request: `{"args": [path] | null, "files": [path], "directories": [path], "ids": [node id], "visit": [path],
+Each batch of lines ends with a seal: `=` and a digest, keyed with the request's `key`, of all that was written so far.
+The key is not kept, and is in no environment, argument or file.
+
+Request: `{"key": hex, "args": [path] | null, "files": [path], "directories": [path], "ids": [node id], "visit": [path],
 "all": bool, "collect_only": bool, "stop_first": bool}`. Paths are relative to the root, and so are all node ids, in
 and out, wherever pytest's own rootdir lies. With `args` null pytest collects what it would without arguments; only
 what `files`, `directories` and `ids` name is kept of that, and only these and `visit` are looked into. With `all`
@@ -15,11 +18,15 @@ It does NOT judge: an outcome, an exit status or a missing record means somethin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import sys
-from typing import Any, Callable, Dict, Generator
+import types
+from operator import attrgetter, itemgetter
+from operator import is_ as same
+from typing import Any, Callable, Dict, Generator, Iterator
 
 Facts = Dict[str, Any]
 Wrapper = Generator[None, Any, None]
@@ -32,16 +39,80 @@ SECTIONS_LIMIT = 4_000
 DETAIL_BUDGET = 24_000_000
 SHORT_DETAIL = 600
 PHASES = ("setup", "call", "teardown")
+WATCHED_MODULES = (
+    "_pytest.assertion",
+    "_pytest.assertion.rewrite",
+    "_pytest.main",
+    "_pytest.nodes",
+    "_pytest.outcomes",
+    "_pytest.python",
+    "_pytest.python_api",
+    "_pytest.raises",
+    "_pytest.recwarn",
+    "_pytest.reports",
+    "_pytest.runner",
+    "_pytest.skipping",
+    "_pytest.unittest",
+    "pluggy._callers",
+    "pluggy._hooks",
+    "pluggy._manager",
+    "pluggy._result",
+    "pluggy.callers",
+    "pluggy.hooks",
+    "pluggy.manager",
+    "unittest.case",
+)
+WATCHED_HOOKS = (
+    "pytest_collection_modifyitems",
+    "pytest_pyfunc_call",
+    "pytest_runtest_call",
+    "pytest_runtest_logreport",
+    "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_runtest_teardown",
+    "pytest_runtestloop",
+)
+BUILT_INS = sys.modules["builtins"]
+WATCHED_BUILT_INS = (
+    "AssertionError",
+    "BaseException",
+    "Exception",
+    "abs",
+    "all",
+    "any",
+    "callable",
+    "getattr",
+    "hasattr",
+    "isinstance",
+    "issubclass",
+    "len",
+    "max",
+    "min",
+    "repr",
+    "round",
+    "set",
+    "sorted",
+    "str",
+    "sum",
+    "tuple",
+    "type",
+)
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
+# What the project's code can put in the place of built-in functions must not change what the checks below say.
+EVERY, EACH = all, map
 
 
 class Stream:
     """The way out. It survives tests that close descriptors, and never writes into a file that is not ours."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, key: bytes) -> None:
         import fcntl
         import resource
 
+        self.seal = sealer(key)
         self.owner = os.getpid()
         status = os.fstat(descriptor)
         self.identity = (status.st_dev, status.st_ino)
@@ -70,6 +141,7 @@ class Stream:
         if not self.pending:
             return
         left = ("\n".join(self.pending) + "\n").encode("ascii")
+        left += self.seal(left)
         self.pending.clear()
         while left:
             descriptor = self._usable()
@@ -97,11 +169,141 @@ class Stream:
         return None
 
 
+def sealer(key: bytes) -> Callable[[bytes], bytes]:
+    """A function that seals batch after batch. The key itself is in no object of Python's afterwards."""
+    state = hashlib.blake2b(key=key, digest_size=16)
+
+    def seal(batch: bytes) -> bytes:
+        state.update(batch)
+        return b"=" + state.hexdigest().encode("ascii") + b"\n"
+
+    return seal
+
+
+class Watch:
+    """Notices when what runs the tests is replaced: functions of pytest, pluggy and unittest, built-ins, hooks, bodies.
+
+    What an installed plugin puts there is taken as the project's wish; what lies in the repository is not, but for
+    hooks in a conftest. It sees replacements and not lies: an object that equals everything is none of its business.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.own = os.path.join(root, "")
+        self.spaces: list[tuple[str, Any, tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[Any, ...]]] = []
+        self.functions: list[Any] = []
+        self.told: set[str] = set()
+        self.bodies: dict[int, tuple[Any, Any, Any]] = {}
+        for name in WATCHED_MODULES:
+            module = sys.modules.get(name)
+            if module is not None:
+                self.remember(name, vars(module), name)
+                for key, value in list(vars(module).items()):
+                    if isinstance(value, type) and value.__module__ == name:
+                        self.remember(name + "." + key, value.__dict__, name)
+        self.codes = list(EACH(attrgetter("__code__"), self.functions))
+        built_ins = vars(sys.modules["builtins"])
+        self.built_ins = (itemgetter(*WATCHED_BUILT_INS), tuple(built_ins[name] for name in WATCHED_BUILT_INS))
+
+    def remember(self, label: str, space: Any, module: str) -> None:
+        kept = [
+            (key, value)
+            for key, value in space.items()
+            if isinstance(value, (types.FunctionType, type, classmethod, staticmethod, property))
+            and (not isinstance(value, (types.FunctionType, type)) or value.__module__ == module)
+        ]
+        if len(kept) > 1:
+            keys = tuple(key for key, _ in kept)
+            self.spaces.append((label, space, keys, itemgetter(*keys), tuple(value for _, value in kept)))
+            for _, value in kept:
+                value = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
+                if isinstance(value, types.FunctionType):
+                    self.functions.append(value)
+
+    def replaced(self) -> Iterator[str]:
+        """Names of what is not any more what it was; each is told once."""
+        for label, space, keys, get, values in self.spaces:
+            try:
+                if EVERY(EACH(same, get(space), values)):
+                    continue
+            except KeyError:
+                pass
+            for key, value in zip(keys, values):
+                if space.get(key) is not value and not self.is_installed(space.get(key)):
+                    yield label + "." + key
+        if not EVERY(EACH(same, EACH(attrgetter("__code__"), self.functions), self.codes)):
+            for function, code in zip(self.functions, self.codes):
+                if function.__code__ is not code:
+                    yield "the code of " + function.__module__ + "." + function.__qualname__
+        get, values = self.built_ins
+        try:
+            unchanged = EVERY(EACH(same, get(vars(BUILT_INS)), values))
+        except KeyError:
+            unchanged = False
+        if not unchanged:
+            yield "a built-in function or exception"
+
+    def is_installed(self, value: object) -> bool:
+        """True for a function from a file of an installed distribution that is not the repository's own."""
+        function = getattr(value, "__func__", value)
+        code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
+        return self.is_foreign(getattr(code, "co_filename", ""))
+
+    def is_foreign(self, file: str) -> bool:
+        if not file or file.startswith("<"):
+            return False
+        return not file.startswith(self.own) or "site-packages" in file
+
+    def hooks(self, manager: Any) -> list[tuple[str, Any, Any]]:
+        """Every implementation of the hooks that decide about tests."""
+        found = []
+        for name in WATCHED_HOOKS:
+            caller = getattr(manager.hook, name, None)
+            for implementation in caller.get_hookimpls() if caller is not None else ():
+                found.append((name, implementation, implementation.function))
+        return found
+
+    def new_hooks(self, before: list[tuple[str, Any, Any]], after: list[tuple[str, Any, Any]]) -> Iterator[str]:
+        known = {(id(implementation), id(function)) for _, implementation, function in before}
+        for name, implementation, function in after:
+            if (id(implementation), id(function)) in known:
+                continue
+            file = getattr(getattr(getattr(function, "__func__", function), "__code__", None), "co_filename", "")
+            if not self.is_foreign(file) and os.path.basename(file) != "conftest.py":
+                yield "the hook " + name
+
+    def remember_body(self, item: Any) -> None:
+        function = body_of(item)
+        if function is not None:
+            self.bodies[id(item)] = (item, function, function.__code__)
+
+    def changed_body(self, item: Any) -> bool:
+        known = self.bodies.get(id(item))
+        if known is None:
+            return False
+        _, function, code = known
+        if function.__code__ is not code:
+            return True
+        now = body_of(item)
+        if now is not None and now is not function and not self.is_installed(now):
+            return not item.originalname.startswith("runTest")
+        return "runtest" in vars(item) and not self.is_installed(vars(item)["runtest"])
+
+
+def body_of(item: Any) -> Any:
+    """The function behind a test, as far as it is known without making the instance that it belongs to."""
+    found = vars(item).get("_obj")
+    found = getattr(found, "__func__", found)
+    return found if isinstance(found, types.FunctionType) else None
+
+
 class Reporter:
     """The pytest plugin. Method names that start with `pytest_` are hooks; `mark_wrappers` says which ones wrap."""
 
-    def __init__(self, stream: Stream, request: dict[str, Any], root: str) -> None:
+    def __init__(self, stream: Stream, request: dict[str, Any], root: str, watch: Watch) -> None:
         self.stream = stream
+        self.watch = watch
+        self.manager: Any = None
+        self.hooks: list[tuple[str, Any, Any]] = []
         self.request = request
         self.root = root
         self.index: dict[str, int] = {}
@@ -192,6 +394,8 @@ class Reporter:
 
         self.started = True
         config = session.config
+        self.manager = config.pluginmanager
+        self.hooks = self.watch.hooks(self.manager)
         rootdir = getattr(config, "rootpath", None) or config.rootdir
         self.moved = str(rootdir) != self.root
         inifile = getattr(config, "inipath", None) or getattr(config, "inifile", None)
@@ -217,14 +421,37 @@ class Reporter:
             return str(node.nodeid)
         return os.path.relpath(file, self.root).replace(os.sep, "/") + "".join(node.nodeid.partition("::")[1:])
 
+    def tell_replaced(self, before: list[tuple[str, Any, Any]] | None) -> None:
+        """Reports what was replaced; `before` are the hooks that there were, None where they may have changed."""
+        names = list(self.watch.replaced())
+        if before is not None:
+            names += self.watch.new_hooks(before, self.watch.hooks(self.manager))
+        for name in names:
+            if name not in self.watch.told:
+                self.watch.told.add(name)
+                self.stream.send("tampered", name)
+
     def pytest_collectstart(self, collector: Any) -> None:
         self.collecting = self.id_of(collector)
+        if is_module(collector):
+            try:
+                with open(file_of(collector), "rb") as source:
+                    digest = hashlib.sha256(source.read()).hexdigest()
+            except OSError:
+                # pytest will say what is wrong with it.
+                return
+            self.stream.add("source", file_of(collector), digest)
 
     def pytest_make_collect_report(self, collector: Any) -> Wrapper:
+        before = self.watch.hooks(self.manager) if is_module(collector) else None
         outcome = yield
+        self.tell_replaced(before)
         if raised(outcome) is not None:
             return
         report = outcome.get_result()
+        for node in report.result if isinstance(report.result, list) else ():
+            if hasattr(node, "runtest"):
+                self.watch.remember_body(node)
         if report.outcome == "failed":
             call = getattr(report, "call", None)
             error = call.excinfo.value if call is not None and call.excinfo is not None else None
@@ -286,6 +513,7 @@ class Reporter:
                 groups.append((file, []))
             groups[-1][1].append(self.id_of(item))
         self.collecting = ""
+        self.hooks = self.watch.hooks(self.manager)
         self.stream.send("collected", groups)
 
     # -- tests -------------------------------------------------------------------------------------------------
@@ -294,6 +522,11 @@ class Reporter:
         self.raised.clear()
         self.stream.send("start", self.index.get(nodeid, nodeid), location[1])
 
+    def pytest_runtest_protocol(self, item: Any) -> None:
+        if self.watch.changed_body(item):
+            self.stream.send("tampered", "the body of " + self.id_of(item))
+        self.tell_replaced(None)
+
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         # No wrapper, and no answer either: this only keeps what the report will no longer have. It runs behind pytest's
         # support for unittest, which puts the test's own exception into the call first.
@@ -301,12 +534,22 @@ class Reporter:
             self.raised[item.nodeid, call.when] = (call.excinfo.value, file_of(item))
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        if report.outcome == "passed" and not hasattr(report, "wasxfail") and not hasattr(report, "context"):
+        error, test_file = self.raised.pop((report.nodeid, report.when), (None, ""))
+        if report.when == "call":
+            self.tell_replaced(self.hooks)
+        if (
+            report.outcome == "passed"
+            and error is None
+            and not hasattr(report, "wasxfail")
+            and not hasattr(report, "context")
+        ):
             number = self.index.get(report.nodeid)
             if number is not None and report.when in PHASES:
                 self.stream.pending.append('["phase",%d,"%s","passed",%.6f]' % (number, report.when, report.duration))
                 return
         extra: Facts = {}
+        if report.outcome == "passed" and error is not None:
+            extra["raised"] = type_name(error)
         wasxfail = getattr(report, "wasxfail", None)
         if wasxfail is not None:
             extra["xfail"] = clip(str(wasxfail), MESSAGE_LIMIT)
@@ -316,7 +559,7 @@ class Reporter:
             describe = next((getattr(report, name) for name in names if hasattr(report, name)), str)
             extra["sub"] = clip(safe_text(describe), MESSAGE_LIMIT)
         if report.outcome == "failed":
-            extra.update(self.facts(*self.raised.pop((report.nodeid, report.when), (None, ""))))
+            extra.update(self.facts(error, test_file))
             longrepr = report.longrepr
             crash = getattr(longrepr, "reprcrash", None)
             if crash is not None:
@@ -419,6 +662,11 @@ def raised(outcome: Any) -> BaseException | None:
     return error
 
 
+def is_module(node: Any) -> bool:
+    """True for a file of tests; a package collects its files, and conftests come in while it does."""
+    return type(node).__name__ == "Module"
+
+
 def file_of(node: Any) -> str:
     path = getattr(node, "path", None)
     if path is None:
@@ -514,6 +762,7 @@ def mark_wrappers(pytest: Any, reporter_class: Any) -> None:
     ):
         wrapper(getattr(reporter_class, name))
     pytest.hookimpl(tryfirst=True)(reporter_class.pytest_runtest_logreport)
+    pytest.hookimpl(tryfirst=True)(reporter_class.pytest_runtest_protocol)
 
     # The argument's name changed in pytest 7, and a hook may only ask for a name that its version knows.
     def ignore_by_pathlib(self: Reporter, collection_path: object) -> bool | None:
@@ -528,9 +777,6 @@ def mark_wrappers(pytest: Any, reporter_class: Any) -> None:
 
 def lead_path(root: str) -> None:
     """`sys.path` as `python -m pytest` has it, with `src` behind the root; this file's own folder is not on it."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    if sys.path and os.path.realpath(sys.path[0]) == os.path.realpath(here):
-        del sys.path[0]
     source = os.path.join(root, "src")
     sys.path[:0] = [root, source] if os.path.isdir(source) else [root]
 
@@ -564,24 +810,48 @@ def read_request() -> Any:
     return json.loads(b"".join(chunks).decode("utf-8"))
 
 
+def load_pytest(root: str) -> Any:
+    """pytest as it is installed. Only where there is none does the repository's own count, as `python -m pytest` has it.
+
+    Otherwise a file named like pytest, or like anything that pytest imports, could stand in for it.
+    """
+    here = os.path.dirname(os.path.abspath(__file__))
+    if sys.path and os.path.realpath(sys.path[0]) == os.path.realpath(here):
+        del sys.path[0]
+    try:
+        import pytest
+    except ModuleNotFoundError as error:
+        if error.name != "pytest":
+            raise
+        lead_path(root)
+        import pytest
+    else:
+        lead_path(root)
+    import _pytest.assertion.rewrite
+    import _pytest.skipping
+    import _pytest.unittest
+
+    return pytest
+
+
 def main() -> int:
-    stream = Stream(int(os.environ.pop("OCTOLIMB_REPORT_FD")))
+    descriptor = int(os.environ.pop("OCTOLIMB_REPORT_FD"))
     request = read_request()
+    stream = Stream(descriptor, bytes.fromhex(request.pop("key")))
     stream.send("hello", list(sys.version_info[:3]), sys.executable or "")
     if sys.version_info < OLDEST_PYTHON:
         stream.send("unfit", "python")
         return NO_PYTEST_STATUS
     root = os.getcwd()
-    lead_path(root)
     try:
-        import pytest
+        pytest = load_pytest(root)
     except Exception as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == "pytest"
         stream.send("unfit", "pytest" if missing else message_of(error))
         return NO_PYTEST_STATUS
     stand_in_for_pytest(pytest)
     mark_wrappers(pytest, Reporter)
-    reporter = Reporter(stream, request, root)
+    reporter = Reporter(stream, request, root, Watch(root))
     try:
         status = pytest.main([], plugins=[reporter])
     except BaseException as error:
@@ -590,6 +860,7 @@ def main() -> int:
             facts["detail"] = clip(traceback_of(error), DETAIL_LIMIT)
             stream.send("error", "internal", "", facts, reporter.collecting)
         raise
+    reporter.tell_replaced(None)
     stream.send("finish", int(status))
     return int(status)
 
