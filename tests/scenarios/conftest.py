@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import venv
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from importlib.metadata import files
 from pathlib import Path
 from typing import Final
@@ -47,15 +48,17 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-def octolimb(place: Path, bare_python: Path) -> Octolimb:
+def octolimb(place: Path, bare_python: Path) -> Iterator[Octolimb]:
     """The command for whoever runs the tests."""
-    return Octolimb(place, bare_python)
+    with closing(Octolimb(place, bare_python)) as octolimb:
+        yield octolimb
 
 
 @pytest.fixture(params=IDENTITIES)
-def somebody(request: pytest.FixtureRequest, place: Path, bare_python: Path) -> Octolimb:
+def somebody(request: pytest.FixtureRequest, place: Path, bare_python: Path) -> Iterator[Octolimb]:
     """The command as root and again as an ordinary user."""
-    return Octolimb(place, bare_python, ordinary=IS_ROOT and request.param == "ordinary")
+    with closing(Octolimb(place, bare_python, ordinary=IS_ROOT and request.param == "ordinary")) as octolimb:
+        yield octolimb
 
 
 @pytest.fixture

@@ -18,9 +18,13 @@ GENEROUS = 5.0
 
 HANGS = "{beacon}\n\n\ndef test_hangs():\n    import time\n    time.sleep(600)\n"
 
-ROOM = "".join(f"    if n > {number}:\n        total = total + n * {number} - n // {number + 2}\n" for number in range(40))
+ROOM = "".join(
+    f"    if n > {number}:\n        total = total + n * {number} - n // {number + 2}\n" for number in range(40)
+)
 MAZE = f"def walk(n):\n    total = 0\n{ROOM}    return total\n"
-NO_WAY_OUT = "{beacon}\nfrom maze import walk\n\n\ndef test_walk():\n    {again}\n    assert walk(9) is NotImplemented\n"
+NO_WAY_OUT = (
+    "{beacon}\nfrom maze import walk\n\n\ndef test_walk():\n    {again}\n    assert walk(9) is NotImplemented\n"
+)
 
 STOPS: dict[str, Callable[[subprocess.Popen[str]], None]] = {
     "ctrl-c": lambda process: os.killpg(process.pid, signal.SIGINT),

@@ -148,9 +148,7 @@ def test_a_tree_survives_its_vandals(somebody: Octolimb) -> None:
 def test_a_copy_survives_too(octolimb: Octolimb) -> None:
     root = octolimb.build(TREE)
     before = fingerprint(root)
-    answer = octolimb(
-        "--root", root, "sense", "--tests", "full", "--only", "tests", env={"OCTOLIMB_ISOLATION": "copy"}
-    )
+    answer = octolimb("--root", root, "sense", "--tests", "full", "--only", "tests", env={"OCTOLIMB_ISOLATION": "copy"})
     assert answer.document["tests"]["failed"] == 1
     assert fingerprint(root) == before
     (root.parent / "octolimb-litter").unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ class Octolimb:
     place: Path
     python: Path
     ordinary: bool = False
+    started: list[Started] = field(default_factory=list)
 
     @property
     def scratch(self) -> Path:
@@ -89,7 +90,7 @@ class Octolimb:
         words = [str(word) for word in arguments]
         command += [*words] if "--python" in words else ["--python", str(self.python), *words]
         pipe = subprocess.PIPE
-        return Started(
+        started = Started(
             subprocess.Popen(
                 ordinary_command(command) if self.ordinary else command,
                 stdin=pipe,
@@ -99,6 +100,14 @@ class Octolimb:
                 start_new_session=True,
             )
         )
+        self.started.append(started)
+        return started
+
+    def close(self) -> None:
+        """Ends what a failed test left under way."""
+        for started in self.started:
+            with started.process as process:
+                process.kill()
 
     def build(self, files: Mapping[str, str | bytes], name: str = "project") -> Path:
         """Writes a project, owned by the person who works on it, and returns its root."""
@@ -126,6 +135,8 @@ class Beacon:
         self.write = f"import os; beacon = os.open({str(path)!r}, os.O_WRONLY); os.set_inheritable(beacon, True); "
         self.write += "os.write(beacon, b'!')"
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        # While we hold the writing end too, the pipe does not end whenever one test has and the next has not begun.
+        self._keeper: int | None = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
 
     def wait(self, times: int = 1) -> None:
         """Until `times` more bytes were written."""
@@ -135,6 +146,7 @@ class Beacon:
 
     def nobody_is_left(self) -> bool:
         """True where no process holds the pipe: only then does reading it come to an end."""
+        self._let_go()
         try:
             while os.read(self._fd, 4096):
                 continue
@@ -144,12 +156,19 @@ class Beacon:
 
     def wait_for_the_end(self, seconds: float) -> None:
         """Until no process holds the pipe, which its reader is told by the kernel."""
+        self._let_go()
         poll = select.poll()
         poll.register(self._fd, select.POLLHUP)
         assert poll.poll(seconds * 1000), "somebody still holds the pipe"
 
     def close(self) -> None:
+        self._let_go()
         os.close(self._fd)
+
+    def _let_go(self) -> None:
+        if self._keeper is not None:
+            os.close(self._keeper)
+            self._keeper = None
 
 
 def fingerprint(root: Path) -> list[tuple[str, int, int, int, bytes]]:

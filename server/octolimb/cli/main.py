@@ -68,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and ends the process. Ctrl-C ends it with 130 after everything that it started is gone."""
     front, rest = _global_options_first(sys.argv[1:] if arguments is None else arguments)
     wants_json = "--json" in front
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _as_interrupt)
     try:
         _register(rest)
         result = app([*front, *rest], standalone_mode=False, prog_name="octolimb")
@@ -86,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader went away, as `| head` does; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.PAIN)
+    if result == Exit.INTERRUPTED:  # What the command line library makes of a KeyboardInterrupt.
+        _interrupted()
     sys.exit(result if isinstance(result, int) else Exit.OK)
 
 
@@ -109,6 +112,9 @@ def _global_options_first(arguments: Sequence[str]) -> tuple[list[str], list[str
 
 
 def _as_interrupt(_signum: int, _frame: object) -> None:
+    # An impatient second Ctrl-C must not cut short the cleaning up that the first one began.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

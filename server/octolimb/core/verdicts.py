@@ -76,7 +76,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class TestResult:
-    """One test's outcome over all its phases. `ms` is their sum; `place` is the file and one-based line where it failed."""
+    """One test's outcome over its phases; `ms` is their sum, `place` the file and one-based line where it failed."""
 
     __test__ = False
 

@@ -18,8 +18,9 @@ from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding, Outcome, Verdict
 from octolimb.engine.confirming import Confirmation
 from octolimb.engine.engine import SENSORS, Engine
-from octolimb.engine.offline import Ground, candidates_of
+from octolimb.engine.offline import Ground, candidates_of, hints_of
 from octolimb.limbs.candidates import Candidate, Suspicion, Trial
+from octolimb.limbs.coders.ranking import rank
 from octolimb.limbs.effects import (
     Confirm,
     Effect,
@@ -27,6 +28,7 @@ from octolimb.limbs.effects import (
     Judge,
     LimbOutcome,
     LimbState,
+    Rank,
     Reply,
     Sense,
     Stage,
@@ -44,6 +46,7 @@ _STATE: Final = {
     Sense: LimbState.SENSING,
     Generate: LimbState.GENERATING,
     Twitch: LimbState.TWITCHING,
+    Rank: LimbState.STAGING,
     Stage: LimbState.STAGING,
     Confirm: LimbState.CONFIRMING,
     Judge: LimbState.JUDGING,
@@ -147,6 +150,9 @@ class LimbDriver:
                 self.attempts += len(trials)
                 self.searched += time.monotonic() - began
                 return trials
+            case Rank(snapshot, pain, candidates):
+                hints = hints_of(Ground(snapshot, pain, {}))
+                return tuple(rank(candidates, snapshot, pain=hints))
             case Stage(snapshot, candidate):
                 return candidate.apply(snapshot)
             case Confirm(snapshot, spared):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.engine.engine import Engine
 from octolimb.limbs.candidates import Candidate, Suspicion
-from octolimb.limbs.coders.mutations import generate, two_edits
+from octolimb.limbs.coders.mutations import search
 from octolimb.limbs.coders.pain import PainHints, read_pain
 from octolimb.limbs.coders.tactics import tactics
 from octolimb.limbs.pain import Pain
@@ -39,9 +38,13 @@ class Ground:
 def candidates_of(coder: str, engine: Engine, ground: Ground) -> Iterator[Candidate]:
     """The coder's candidates, lazily, cheapest first. Tests and what configures them are read-only to all coders."""
     layout = read_layout(ground.snapshot)
-    hints = read_pain(_messages(ground.pain), _test_sources(ground))
-    stream = _search(ground, hints) if coder == "search" else _tactics(engine, ground)
+    stream = _search(ground, hints_of(ground)) if coder == "search" else _tactics(engine, ground)
     return (candidate for candidate in stream if not any(is_read_only(path, layout) for path in candidate.paths))
+
+
+def hints_of(ground: Ground) -> PainHints:
+    """What the messages and the sources of the failing tests suggest."""
+    return read_pain(_messages(ground.pain), _test_sources(ground))
 
 
 def is_read_only(path: RelPath, layout: Layout) -> bool:
@@ -50,11 +53,9 @@ def is_read_only(path: RelPath, layout: Layout) -> bool:
 
 
 def _search(ground: Ground, hints: PainHints) -> Iterator[Candidate]:
-    """Single edits of every suspicious file, merged by cost; then pairs of them."""
+    """Single edits in all suspicious files, then pairs of them."""
     texts = {path: text for path in ground.suspicion if (text := _text(ground.snapshot, path)) is not None}
-    for family in (generate, two_edits):
-        streams = [family(text, path, ground.suspicion[path], pain=hints) for path, text in texts.items()]
-        yield from heapq.merge(*streams, key=lambda candidate: candidate.cost)
+    return search(texts, ground.suspicion, pain=hints)
 
 
 def _tactics(engine: Engine, ground: Ground) -> Iterator[Candidate]:

@@ -1,1 +1,1 @@
-"""Limbs: the reflex loop and the coders that it generates with. A limb has no function that writes to the user's tree."""
+"""Limbs: the reflex loop and its coders. A limb has no function that writes to the user's tree."""

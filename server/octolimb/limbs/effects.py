@@ -1,9 +1,12 @@
-"""What a limb asks of the world, and what it is answered. Pure values: a test can play the world with canned replies."""
+"""What a limb asks of the world, and what it is answered.
+
+Pure values, so that a test can play the world with canned replies. Nothing here carries anything out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from octolimb.core.proposals import Decision
@@ -57,6 +60,15 @@ class Twitch:
 
 
 @dataclass(frozen=True)
+class Rank:
+    """Order candidates that all passed. Answered with them as a tuple of `Candidate`, best first."""
+
+    snapshot: Snapshot
+    pain: Pain
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
 class Stage:
     """Make a candidate's edits in the limb's layer. Answered with the new `Snapshot`."""
 
@@ -82,7 +94,7 @@ class Judge:
     snapshot: Snapshot
 
 
-Effect = Sense | Generate | Twitch | Stage | Confirm | Judge
+Effect = Sense | Generate | Twitch | Rank | Stage | Confirm | Judge
 Reply = Pain | tuple[Candidate, ...] | tuple[Trial, ...] | Snapshot | Verdict | Decision
 
 
@@ -107,5 +119,5 @@ class LimbOutcome:
     why: str
     retracted: Sequence[Retracted] = ()
     attempts: int = 0
-    pain: Pain = Pain()
+    pain: Pain = field(default_factory=Pain)
     refused: Sequence[str] = ()

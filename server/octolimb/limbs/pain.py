@@ -1,4 +1,4 @@
-"""What hurts, in the form that a limb works from: failing tests and errors, and nothing that did not come from sensing."""
+"""What hurts, in the form that a limb works from: failing tests and errors, all of it from sensing."""
 
 from __future__ import annotations
 

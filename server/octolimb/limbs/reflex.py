@@ -14,7 +14,6 @@ from octolimb.core.proposals import Decision
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Verdict
 from octolimb.limbs.candidates import Candidate, Trial
-from octolimb.limbs.coders.ranking import rank
 from octolimb.limbs.effects import (
     Confirm,
     Effect,
@@ -22,6 +21,7 @@ from octolimb.limbs.effects import (
     Judge,
     LimbOutcome,
     LimbState,
+    Rank,
     Reply,
     Retracted,
     Sense,
@@ -166,7 +166,9 @@ def _retract(
     """Confirms winners cold, best first, and has the guard judge those that hold."""
     retracted: list[Retracted] = []
     steps = {id(step.candidate): step for step in winners}
-    for candidate in rank([step.candidate for step in winners], limb.snapshot):
+    passed = tuple(step.candidate for step in winners)
+    ranked = cast("tuple[Candidate, ...]", (yield Rank(limb.snapshot, limb.pain, passed))) if passed else ()
+    for candidate in ranked:
         out_of_time = clock() - began >= budget.seconds
         if len(retracted) >= budget.proposals or cancelled() or (retracted and out_of_time):
             break

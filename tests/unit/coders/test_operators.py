@@ -260,3 +260,26 @@ def test_a_guard_returns_what_the_tests_expect(check: Any) -> None:
     before = "def f(x: str):\n    return x[0]"
     after = "def f(x: str):\n    if not x:\n        return 'none'\n    return x[0]"
     check(before, after, pain=PainHints(expected=("'none'",)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("return a / (b - 1)", "return a / b"),
+        ("return a / (len(xs) - 1)", "return a / len(xs)"),
+        ("return f(a - 1)", "return f(a)"),
+        ("return a if (b + 1) else c", "return a if b else c"),
+        ("return not(a + b)", "return not(a)"),
+    ],
+)
+def test_a_dropped_operand_takes_its_parentheses_along(check: Any, before: str, after: str) -> None:
+    check(before, after)
+
+
+@pytest.mark.parametrize(("before", "later", "earlier"), [("a - 1", "a - 0", "a"), ("a * 2", "a * 1", "a")])
+def test_an_operation_that_does_nothing_comes_after_its_operand(
+    mutants: Any, before: str, later: str, earlier: str
+) -> None:
+    found = mutants(f"def f(a):\n    return {before}\n")
+    places = [found.index(f"def f(a):\n    return {expression}\n") for expression in (earlier, later)]
+    assert places == sorted(places)

@@ -19,6 +19,7 @@ from octolimb.limbs.effects import (
     Judge,
     LimbOutcome,
     LimbState,
+    Rank,
     Reply,
     Sense,
     Stage,
@@ -99,6 +100,8 @@ class World:
             case Twitch(_, _, candidates, _):
                 self.now += self.seconds_a_batch
                 return tuple(self._try(one) for one in candidates)
+            case Rank(_, _, candidates):
+                return candidates
             case Stage(snapshot, chosen):
                 return chosen.apply(snapshot)
             case Confirm(snapshot, _):

@@ -16,6 +16,7 @@ from octolimb.limbs.coders.scopes import Scope, alike, own_nodes
 from octolimb.limbs.coders.source import Block, Function, Loop, Source, bracket, precedence
 
 _SMALL = 40
+_ATOMS = (ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript)
 _BORROWED = (ast.Call, ast.Subscript, ast.Attribute, ast.BinOp, ast.UnaryOp)
 
 
@@ -161,7 +162,9 @@ class Site:
         return Mutation(operator, cost, ((start, end, bracket(text, strength, self.source.needs(node))),))
 
     def instead(self, operator: str, cost: float, node: ast.AST, other: ast.expr) -> Mutation:
-        """The text of `other` in the node's place."""
+        """The text of `other` in the node's place, without brackets around the node that it does not need."""
+        if isinstance(other, _ATOMS) and (grouped := self.source.grouping(node)) is not None:
+            return self.put(operator, cost, *grouped, self.source.of(other))
         return self.replace(operator, cost, node, self.source.of(other), precedence(other))
 
     # -- what is in reach --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ and statement lines. It does NOT decide what to change, and it does not resolve 
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 import sys
 import warnings
@@ -123,6 +124,18 @@ class Source:
         """The node's own text."""
         start, end = self.span(node)
         return self.text[start:end]
+
+    def grouping(self, node: ast.AST) -> Span | None:
+        """The span with the one pair of parentheses that only groups the node; None where there is no such pair."""
+        start, end = self.span(node)
+        if self.text[start - 1 : start] != "(" or self.text[end : end + 1] != ")":
+            return None
+        before = self.text[: start - 1].rstrip(" ")
+        if before[-1:].isalnum() or before[-1:] in ("_", ")", "]", "}", '"', "'"):
+            word = re.search(r"[A-Za-z_]+$", before)
+            if word is None or not keyword.iskeyword(word[0]) or before == self.text[: start - 1]:
+                return None
+        return start - 1, end + 1
 
     def atom(self, node: ast.expr, need: int = ATOM) -> str:
         """The node's text, in parentheses where it binds less tightly than `need`."""

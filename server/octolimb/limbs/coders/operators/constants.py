@@ -66,6 +66,9 @@ def change_number(site: Site, node: ast.AST) -> Iterator[Mutation]:
     for rank, mined in enumerate(site.routine.mined[:40]):
         if type(mined) is type(value):
             offer(mined, 3.0 + 0.08 * rank)
+    for number in _neutral_numbers(parent, node) & costs.keys():
+        # `x - 0` is `x` with an operand dropped, which says it better.
+        costs[number] = max(costs[number], 3.4)
     for number, cost in costs.items():
         yield site.replace("change-number", cost, node, repr(number), 14 if number >= 0 else 12)
     if isinstance(parent, ast.Assign | ast.Return | ast.keyword) and isinstance(value, int):
@@ -78,6 +81,18 @@ def change_number(site: Site, node: ast.AST) -> Iterator[Mutation]:
         assert isinstance(parent, ast.UnaryOp)
         for other in (0, 1):
             yield site.replace("change-number", 1.8, parent, str(other), 14)
+
+
+def _neutral_numbers(parent: ast.AST | None, node: ast.AST) -> set[int | float]:
+    """What would make the operation around `node` do nothing."""
+    match parent:
+        case ast.BinOp(op=ast.Add()) | ast.BinOp(op=ast.Sub(), right=ast.Constant()):
+            return {0}
+        case ast.BinOp(op=ast.Mult()):
+            return {1}
+        case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Pow(), right=right) if right is node:
+            return {1}
+    return set()
 
 
 @on(ast.Constant)

@@ -215,9 +215,9 @@ class Watch:
             keys = tuple(key for key, _ in kept)
             self.spaces.append((label, space, keys, itemgetter(*keys), tuple(value for _, value in kept)))
             for _, value in kept:
-                value = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
-                if isinstance(value, types.FunctionType):
-                    self.functions.append(value)
+                function = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
+                if isinstance(function, types.FunctionType):
+                    self.functions.append(function)
 
     def replaced(self) -> Iterator[str]:
         """Names of what is not any more what it was; each is told once."""
@@ -227,12 +227,13 @@ class Watch:
                     continue
             except KeyError:
                 pass
-            for key, value in zip(keys, values):
+            for number, key in enumerate(keys):
+                value = values[number]
                 if space.get(key) is not value and not self.is_installed(space.get(key)):
                     yield label + "." + key
         if not EVERY(EACH(same, EACH(attrgetter("__code__"), self.functions), self.codes)):
-            for function, code in zip(self.functions, self.codes):
-                if function.__code__ is not code:
+            for number, function in enumerate(self.functions):
+                if function.__code__ is not self.codes[number]:
                     yield "the code of " + function.__module__ + "." + function.__qualname__
         get, values = self.built_ins
         try:
@@ -243,24 +244,25 @@ class Watch:
             yield "a built-in function or exception"
 
     def is_installed(self, value: object) -> bool:
-        """True for a function from a file of an installed distribution that is not the repository's own."""
-        function = getattr(value, "__func__", value)
-        code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
-        return self.is_foreign(getattr(code, "co_filename", ""))
+        """True for a function of an installed plugin; pytest's own in another place are none."""
+        code = getattr(getattr(value, "__func__", value), "__code__", None)
+        file = str(getattr(code, "co_filename", "")).replace(os.sep, "/")
+        return "-packages/" in file and "/_pytest/" not in file and "/pluggy/" not in file
 
     def is_foreign(self, file: str) -> bool:
         if not file or file.startswith("<"):
             return False
-        return not file.startswith(self.own) or "site-packages" in file
+        return not file.startswith(self.own) or "-packages" + os.sep in file
 
     def hooks(self, manager: Any) -> list[tuple[str, Any, Any]]:
         """Every implementation of the hooks that decide about tests."""
-        found = []
-        for name in WATCHED_HOOKS:
-            caller = getattr(manager.hook, name, None)
-            for implementation in caller.get_hookimpls() if caller is not None else ():
-                found.append((name, implementation, implementation.function))
-        return found
+        callers = [(name, getattr(manager.hook, name, None)) for name in WATCHED_HOOKS]
+        return [
+            (name, implementation, implementation.function)
+            for name, caller in callers
+            if caller is not None
+            for implementation in caller.get_hookimpls()
+        ]
 
     def new_hooks(self, before: list[tuple[str, Any, Any]], after: list[tuple[str, Any, Any]]) -> Iterator[str]:
         known = {(id(implementation), id(function)) for _, implementation, function in before}
@@ -811,7 +813,7 @@ def read_request() -> Any:
 
 
 def load_pytest(root: str) -> Any:
-    """pytest as it is installed. Only where there is none does the repository's own count, as `python -m pytest` has it.
+    """Pytest as it is installed. Only where there is none does the repository's own count, as `python -m pytest` has it.
 
     Otherwise a file named like pytest, or like anything that pytest imports, could stand in for it.
     """
@@ -827,9 +829,6 @@ def load_pytest(root: str) -> Any:
         import pytest
     else:
         lead_path(root)
-    import _pytest.assertion.rewrite
-    import _pytest.skipping
-    import _pytest.unittest
 
     return pytest
 
