@@ -69,7 +69,7 @@ def test_apply_writes_exactly_the_best_proposal(somebody: Octolimb) -> None:
 def test_nothing_found_within_the_budget(octolimb: Octolimb) -> None:
     impossible = "from doubling import double\n\n\ndef test_double():\n    assert double(2) is NotImplemented\n"
     root = octolimb.build({"doubling.py": SOURCE, "test_double.py": impossible})
-    answer = octolimb("--root", root, "fix", "--budget", "4")
+    answer = octolimb("--root", root, "fix", "--budget", "8")
     assert (answer.code, answer.document["status"], answer.document["proposals"]) == (1, "none", [])
     assert answer.document["attempts"] > 0
     assert answer.document["seconds"] < 60
@@ -120,9 +120,13 @@ def test_a_method_as_target(octolimb: Octolimb) -> None:
 
 def test_two_broken_functions(octolimb: Octolimb) -> None:
     root = octolimb.build({"shapes.py": SHAPES.replace("2 * (", "3 * ("), "test_shapes.py": MANY})
-    answer = octolimb("--root", root, "fix", "--budget", "30", "--proposals", "1")
-    _assert_proposed(answer, "return a * b")
-    assert "2 * (a + b)" in answer.document["proposals"][0]["diff"]
+    for _ in range(2):
+        # What one run cannot mend in its time is said in the reason, and is left for the next.
+        answer = octolimb("--root", root, "fix", "--apply", "--budget", "12", "--proposals", "1")
+        assert (answer.code, answer.document["status"]) == (0, "applied"), answer
+        if "still failing" not in answer.document["proposals"][0]["why"]:
+            break
+    assert (root / "shapes.py").read_text() == SHAPES.replace("return a + b", "return a * b")
 
 
 @pytest.mark.parametrize(

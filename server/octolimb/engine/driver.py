@@ -19,7 +19,7 @@ from octolimb.core.verdicts import Finding, Outcome, Verdict
 from octolimb.engine.confirming import Confirmation
 from octolimb.engine.engine import SENSORS, Engine
 from octolimb.engine.offline import Ground, candidates_of, hints_of
-from octolimb.limbs.candidates import Candidate, Suspicion, Trial
+from octolimb.limbs.candidates import Candidate, Suspicion, Trial, TrialStatus
 from octolimb.limbs.coders.ranking import rank
 from octolimb.limbs.effects import (
     Confirm,
@@ -74,12 +74,14 @@ class LimbProgress:
 class LimbGoal:
     """The tests that must pass; for pain that no test shows, the files whose errors must go; and what hurts now.
 
-    `run_seconds` bounds a cold run of these tests, `confirm_seconds` the sensing that confirms a solution.
+    `found` counts the tests that were looked at. `run_seconds` bounds a cold run of these tests, `confirm_seconds` the
+    sensing that confirms a solution.
     """
 
     tests: tuple[str, ...]
     files: tuple[RelPath, ...] = ()
     pain: Pain = field(default_factory=Pain)
+    found: int = 0
     run_seconds: float = 600.0
     confirm_seconds: float = 600.0
 
@@ -204,19 +206,19 @@ class LimbDriver:
         return self._suspicions[id(snapshot)]
 
     def _session(self, snapshot: Snapshot, pain: Pain) -> SearchSession | None:
-        """The warm process for `snapshot`, started at the first need; None where no test hurts."""
-        targets = [result.node_id for result in pain.tests]
-        targets += [finding.path for finding in pain.findings if finding.source == "tests"]
-        if not targets:
+        """The warm process for `snapshot` and its first pain, started at the first need; None where no test hurts."""
+        hurting = [result.node_id for result in pain.tests]
+        hurting += [finding.path for finding in pain.findings if finding.source == "tests"]
+        if not hurting:
             return None
         if id(snapshot) not in self._sessions:
-            companions = list(dict.fromkeys(target.partition("::")[0] for target in targets))
+            companions = list(dict.fromkeys(test.partition("::")[0] for test in (*hurting, *self._goal.tests)))
             shadow = self._stack.enter_context(self._engine.host.project(snapshot))
             session = SearchSession(
                 shadow,
                 snapshot,
                 self._engine.interpreter,
-                targets,
+                hurting[:1],
                 companions,
                 deadline=max(self._until - time.monotonic(), 0.1) + 5.0,
             )
@@ -245,6 +247,5 @@ class LimbDriver:
             left = self._feel(candidate.apply(snapshot))
         except (NotFound, NotText) as error:
             return Trial(candidate, "unsupported", why=error.message)
-        if not left.hurts:
-            return Trial(candidate, "passed", passed=pain.count)
-        return Trial(candidate, "failed", passed=max(pain.count - left.count, 0))
+        status: TrialStatus = "passed" if left.count < pain.count else "failed"
+        return Trial(candidate, status, passed=max(pain.count - left.count, 0))

@@ -84,10 +84,12 @@ def fix(
     threading.Thread(target=warm_up, name="octolimb-scanner", daemon=True).start()
     snapshot = engine.disk()
     targets = [parse_target(text, snapshot) for text in request.targets]
+    if any(target.path == "" for target in targets):
+        targets = []  # The root itself stands for everything in it.
     progress(LimbProgress(LimbState.SENSING, 0, 0.0, "looking for the pain"))
     goal = _find_pain(engine, snapshot, targets, request.budget)
     if not goal.pain.hurts:
-        return FixResult("none", _nothing_hurts(request.targets), time.monotonic() - began)
+        return FixResult("none", _nothing_hurts(targets, found=goal.found), time.monotonic() - began)
     left = max(request.budget - (time.monotonic() - began), 1.0)
     budget = Budget(left, reserve=min(1.5, left / 3), grace=min(1.0, left / 6), proposals=request.proposals)
     with LimbDriver(engine, snapshot, goal, until=time.monotonic() + left - budget.reserve) as driver:
@@ -133,16 +135,19 @@ def _find_pain(engine: Engine, snapshot: Snapshot, targets: Sequence[Target], bu
     )
     tests: tuple[TestResult, ...] = ()
     broken: tuple[Finding, ...] = ()
+    found = 0
     for selection in _selections(snapshot, named, sources, everything=not targets):
         with engine.host.project(snapshot) as shadow:
             run = run_tests(shadow, snapshot, engine.interpreter, selection, deadline=deadline)
         _refuse_unknown(run, targets)
+        found += len(run.collected)
         tests += tuple(result for result in run.results.values() if _fails(result, named))
         broken += run.errors
     findings = broken + _errors_in(engine, snapshot, sources, targets)
-    names = dict.fromkeys([result.node_id for result in tests] + [finding.test or finding.path for finding in broken])
+    names = dict.fromkeys([result.node_id for result in tests])
+    names.update(dict.fromkeys(test for finding in broken for test in _kept_from_running(finding, snapshot)))
     confirming = max(_LEAST_CONFIRMING_SECONDS, 4 * budget)
-    return LimbGoal(tuple(names), sources if findings else (), Pain(tests, findings), deadline, confirming)
+    return LimbGoal(tuple(names), sources if findings else (), Pain(tests, findings), found, deadline, confirming)
 
 
 def _selections(
@@ -156,6 +161,15 @@ def _selections(
         if impacted.mode != "none":
             selections.append(impacted)
     return selections
+
+
+def _kept_from_running(finding: Finding, snapshot: Snapshot) -> Sequence[str]:
+    """The tests that an error outside of any test is in the way of: its file's, or those that import its file."""
+    layout = read_layout(snapshot)
+    if finding.test or layout.is_test_file(finding.path):
+        return [finding.test or finding.path]
+    reached = select_tests(snapshot, "impacted", [finding.path], ()).ids
+    return reached or [path for path in snapshot.walk() if layout.is_test_file(path)]
 
 
 def _names_tests(target: Target, snapshot: Snapshot) -> bool:
@@ -272,7 +286,8 @@ def _pain_lines(pain: Pain) -> tuple[str, ...]:
     return tuple(lines if len(lines) <= 3 else [*lines[:2], f"… and {len(lines) - 2} more"])
 
 
-def _nothing_hurts(targets: Sequence[str]) -> str:
-    if not targets:
-        return "every test passes: there is nothing to fix"
-    return f"{', '.join(targets)} {'does' if len(targets) == 1 else 'do'} not fail: there is nothing to fix"
+def _nothing_hurts(targets: Sequence[Target], *, found: int) -> str:
+    if targets:
+        names = ", ".join(target.text for target in targets)
+        return f"{names} {'does' if len(targets) == 1 else 'do'} not fail: there is nothing to fix"
+    return "every test passes: there is nothing to fix" if found else "no test was found: there is nothing to fix"

@@ -72,7 +72,9 @@ def _judge_production(change: Change) -> Iterator[Ruling]:
         return
     old, new = parse_python(change.before), parse_python(change.after)
     if new is None:
-        # What does not parse never ran, so it forges nothing; sensing is red on it.
+        # The project's interpreter may read what ours cannot (newer syntax, another encoding), so nobody has judged it.
+        outcome: Outcome = "ask" if old is None and change.before is not None else "deny"
+        yield _ruling(outcome, change, "the guard cannot read it as Python", "mend the syntax")
         return
     before = Counter(forgery.what for forgery in forgeries_in(old)) if old is not None else Counter[str]()
     for forgery in forgeries_in(new):

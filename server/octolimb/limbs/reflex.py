@@ -30,6 +30,9 @@ from octolimb.limbs.effects import (
 )
 from octolimb.limbs.pain import Pain
 
+_LOOKS = 3
+"""At how many more winners to look for one that stops all pain, when one was found that stops some of it."""
+
 Reflex = Generator[Effect, Reply, LimbOutcome]
 
 
@@ -45,7 +48,7 @@ class Budget:
     grace: float = 1.0
     attempts: int = 200_000
     proposals: int = 3
-    rounds: int = 4
+    rounds: int = 12
 
 
 @dataclass
@@ -82,8 +85,8 @@ def reflex(
 ) -> Reflex:
     """One limb's life on `start`. Returns how it ended, with at most `budget.proposals` solutions, best first.
 
-    Each round takes the coders in order, cheapest first. Where nothing passes everything, the best partial candidate
-    is staged and becomes the ground of the next round; a round that gained nothing ends the limb.
+    Each round attends to the first pain and takes the coders in order, cheapest first. Where what stops that leaves
+    others, it is staged and becomes the ground of the next round; a round that gained nothing ends the limb.
     """
     began = clock()
     pain = cast("Pain", (yield Sense(start)))
@@ -97,16 +100,12 @@ def reflex(
 
     retracted: list[Retracted] = []
     for _ in range(budget.rounds):
-        winners, partial = yield from _round(limb, coders, budget, over, _after(clock, (clock() + search_until) / 2))
-        retracted = yield from _retract(limb, winners, budget, began, clock, cancelled)
+        winners = yield from _round(limb, coders, budget, over)
+        retracted, partial = yield from _retract(limb, winners, budget, began, clock, cancelled)
         if retracted or cancelled() or partial is None:
             break
-        staged = cast("Snapshot", (yield Stage(limb.snapshot, partial.candidate)))
-        felt = cast("Pain", (yield Sense(staged)))
-        if felt.count >= limb.pain.count:
-            break
-        limb.advance(partial, staged, felt)
-        if not felt.hurts or over():
+        limb.advance(*partial)
+        if over():
             break
     if not retracted and limb.staged and not cancelled():
         # Less pain than before is worth showing, as long as it says what it leaves undone.
@@ -120,39 +119,28 @@ def reflex(
     return LimbOutcome(state, _why_not(limb, cancelled(), clock() >= search_until), (), limb.attempts, pain, refused)
 
 
-def _after(clock: Callable[[], float], instant: float) -> Callable[[], bool]:
-    return lambda: clock() >= instant
-
-
 def _round(
-    limb: _Limb,
-    coders: Sequence[str],
-    budget: Budget,
-    over: Callable[[], bool],
-    half_over: Callable[[], bool],
-) -> Generator[Effect, Reply, tuple[list[_Step], _Step | None]]:
-    """Lets each coder try; the candidates that passed, and the best of those that helped only in part.
-
-    What a cheap coder mended in part is kept before a dearer one is asked, and a dearer one's after half of the time.
-    """
+    limb: _Limb, coders: Sequence[str], budget: Budget, over: Callable[[], bool]
+) -> Generator[Effect, Reply, list[_Step]]:
+    """Lets each coder try until something makes the first pain stop; all that did."""
     winners: list[_Step] = []
-    best: _Step | None = None
-    most = 0
     for coder in coders:
-        while not over() and not winners and not (best and half_over()):
+        while not over() and not winners:
             batch = cast("tuple[Candidate, ...]", (yield Generate(coder, limb.snapshot, limb.pain)))
             if not batch:
                 break
-            trials = cast("tuple[Trial, ...]", (yield Twitch(limb.snapshot, limb.pain, batch, budget.grace)))
+            grace = budget.grace / limb.pain.count
+            trials = cast("tuple[Trial, ...]", (yield Twitch(limb.snapshot, limb.pain, batch, grace)))
             for trial in trials:
                 limb.attempts += 1
                 if trial.status == "passed":
                     winners.append(_Step(trial.candidate, coder, limb.attempts))
-                elif trial.passed > most:
-                    best, most = _Step(trial.candidate, coder, limb.attempts), trial.passed
-        if winners or best:
+        if winners:
             break
-    return winners, best
+    return winners
+
+
+_Partial = tuple[_Step, Snapshot, Pain]
 
 
 def _retract(
@@ -162,21 +150,34 @@ def _retract(
     began: float,
     clock: Callable[[], float],
     cancelled: Callable[[], bool],
-) -> Generator[Effect, Reply, list[Retracted]]:
-    """Confirms winners cold, best first, and has the guard judge those that hold."""
+) -> Generator[Effect, Reply, tuple[list[Retracted], _Partial | None]]:
+    """Confirms winners cold, best first, and has the guard judge those that hold.
+
+    Also the winner that left the least pain, where more hurt than the first and none stopped all of it.
+    """
     retracted: list[Retracted] = []
+    partial: _Partial | None = None
     steps = {id(step.candidate): step for step in winners}
     passed = tuple(step.candidate for step in winners)
     ranked = cast("tuple[Candidate, ...]", (yield Rank(limb.snapshot, limb.pain, passed))) if passed else ()
-    for candidate in ranked:
+    for looked_at, candidate in enumerate(ranked):
         out_of_time = clock() - began >= budget.seconds
-        if len(retracted) >= budget.proposals or cancelled() or (retracted and out_of_time):
+        if len(retracted) >= budget.proposals or cancelled() or ((retracted or partial) and out_of_time):
             break
+        step = steps[id(candidate)]
         staged = cast("Snapshot", (yield Stage(limb.snapshot, candidate)))
-        solution = yield from _confirm(limb, staged, (*limb.staged, steps[id(candidate)]), ())
+        if limb.pain.count > 1:
+            felt = cast("Pain", (yield Sense(staged)))
+            if felt.hurts:
+                if felt.count < (partial[2] if partial else limb.pain).count:
+                    partial = (step, staged, felt)
+                if partial and looked_at >= _LOOKS:
+                    break
+                continue
+        solution = yield from _confirm(limb, staged, (*limb.staged, step), ())
         if solution:
             retracted.append(solution)
-    return retracted
+    return retracted, partial
 
 
 def _confirm(

@@ -102,7 +102,9 @@ def in_answer(name: str, body: str, imports: str = "", **more: object) -> Forger
 def in_first(name: str, body: str, imports: str = "", **more: object) -> Forgery:
     """The forgery happens while an earlier test, which truly passes, calls the code."""
     inner = textwrap.indent(textwrap.dedent(body).strip("\n"), "    ")
-    source = f"{textwrap.dedent(imports)}\ndef first():\n{inner}\n    return 1\n\n\ndef answer():\n    return 41\n{EXTRAS}"
+    source = (
+        f"{textwrap.dedent(imports)}\ndef first():\n{inner}\n    return 1\n\n\ndef answer():\n    return 41\n{EXTRAS}"
+    )
     return Forgery(name, {"app.py": source}, **more)  # type: ignore[arg-type]
 
 

@@ -24,7 +24,9 @@ def test_names():
 _REACHES_US: Final = "it speaks with our reporter's own voice, which lives in the same process"
 
 RUNNERS: Final[tuple[Forgery, ...]] = (
-    at_import("pytest's Function.runtest", "import _pytest.python\n_pytest.python.Function.runtest = lambda self: None"),
+    at_import(
+        "pytest's Function.runtest", "import _pytest.python\n_pytest.python.Function.runtest = lambda self: None"
+    ),
     at_import(
         "pytest's Function.runtest, by another of pytest's functions",
         "import _pytest.python\n_pytest.python.Function.runtest = _pytest.python.Function.setup",
@@ -153,10 +155,10 @@ for found in gc.get_objects():
         import sys, types
         fake = types.ModuleType("test_data")
         exec("def test_data(): pass", fake.__dict__)
+        fake.__file__ = __file__.replace("app.py", "tests/test_data.py")
         sys.modules["test_data"] = sys.modules["tests.test_data"] = fake
         """,
         tests=("tests/test_a_passing.py", "tests/test_data.py"),
-        known="pytest takes the module that is in sys.modules already",
     ),
     at_import(
         "an importer that serves other tests",
@@ -169,12 +171,11 @@ for found in gc.get_objects():
             @staticmethod
             def find_spec(name, path=None, target=None):
                 if name.endswith("test_data"):
-                    return importlib.util.spec_from_file_location(name, __file__.replace("app.py", "tests/test_data.py"),
-                                                                  loader=Liar())
+                    place = __file__.replace("app.py", "tests/test_data.py")
+                    return importlib.util.spec_from_file_location(name, place, loader=Liar())
         sys.meta_path.insert(0, Finder)
         """,
         tests=("tests/test_a_passing.py", "tests/test_data.py"),
-        known="the module that is imported need not come from its file",
     ),
     at_import(
         "a profile function that swaps the test when its module has been read",

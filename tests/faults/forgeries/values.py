@@ -23,7 +23,9 @@ def _file(name: str, path: str, text: str, **more: object) -> Forgery:
 _AGREEABLE: Final = "def pytest_pyfunc_call(pyfuncitem):\n    return True\n"
 
 VALUES: Final[tuple[Forgery, ...]] = (
-    _answers("__eq__ that is always true", "class Liar:\n    def __eq__(self, other):\n        return True", known=_LIES),
+    _answers(
+        "__eq__ that is always true", "class Liar:\n    def __eq__(self, other):\n        return True", known=_LIES
+    ),
     _answers(
         "__eq__ that does not look at the other side",
         "class Liar(int):\n    def __eq__(self, other):\n        return self is not None",
@@ -137,5 +139,9 @@ VALUES: Final[tuple[Forgery, ...]] = (
         known="as told: the tests are what they say",
     ),
     _file("the test's data", "tests/expected.json", '{"answer": 41}\n', tests=_DATA, known="as above"),
-    Forgery("the test deleted", {"tests/test_app.py": "def test_first(): pass\n"}),
+    Forgery(
+        "the test deleted",
+        {"tests/test_app.py": "def test_first(): pass\n"},
+        known="it failed before, so that no passing test is lost",
+    ),
 )

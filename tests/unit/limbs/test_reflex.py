@@ -112,7 +112,7 @@ class World:
     def _try(self, one: Candidate) -> Trial:
         value = one.edits[0].text
         status: TrialStatus = "passed" if value in self.passes else "failed"
-        return Trial(one, status, passed=1 if value in self.helps else 0)
+        return Trial(one, status)
 
 
 def _value(snapshot: Snapshot) -> str:
@@ -193,16 +193,38 @@ def test_a_cancelled_limb_stops_and_proposes_nothing() -> None:
     assert not outcome.retracted
 
 
-def test_the_best_partial_candidate_is_kept_and_built_upon() -> None:
+def test_what_stops_some_of_the_pain_is_staged_and_built_upon() -> None:
     world = World(
         {"first": ["1", "5", "9"], "second": []},
         pain=failing("t.py::test_a", "t.py::test_b"),
         helps={"1": failing("t.py::test_b")},
-        passes="9",
+        passes="19",
     )
-    outcome = world.run(Budget(seconds=10, rounds=2))
+    outcome = world.run()
     assert outcome.state is LimbState.PROPOSED
-    assert len(outcome.retracted) == 1
+    assert [candidate.note for candidate in outcome.retracted[0].candidates] == ["x becomes 1", "x becomes 9"]
+    assert not outcome.retracted[0].spared
+
+
+def test_of_several_the_one_that_leaves_the_least_pain_is_staged() -> None:
+    three = ("t.py::test_a", "t.py::test_b", "t.py::test_c")
+    world = World(
+        {"first": ["1", "2"], "second": []},
+        pain=failing(*three),
+        helps={"1": failing(*three[1:]), "2": failing(three[2])},
+        passes="12",
+    )
+    assert _values(world.run()) == ["2"]
+
+
+def test_what_stops_all_of_the_pain_is_preferred_to_what_stops_some() -> None:
+    world = World(
+        {"first": ["1", "2"], "second": []},
+        pain=failing("t.py::test_a", "t.py::test_b"),
+        helps={"1": failing("t.py::test_b"), "2": Pain()},
+        passes="12",
+    )
+    assert _values(world.run()) == ["2"]
 
 
 def test_less_pain_is_proposed_with_what_it_leaves_undone() -> None:
@@ -210,15 +232,16 @@ def test_less_pain_is_proposed_with_what_it_leaves_undone() -> None:
         {"first": ["1"], "second": []},
         pain=failing("t.py::test_a", "t.py::test_b"),
         helps={"1": failing("t.py::test_b")},
+        passes="1",
     )
     outcome = world.run()
     assert _values(outcome) == ["1"]
     assert outcome.retracted[0].spared == ("t.py::test_b",)
 
 
-def test_a_partial_candidate_that_does_not_lessen_the_pain_ends_the_limb() -> None:
-    world = World({"first": ["1"], "second": []}, helps={"1": failing("t.py::test_a")})
-    outcome = world.run()
+def test_what_only_moves_the_pain_ends_the_limb() -> None:
+    both = failing("t.py::test_a", "t.py::test_b")
+    outcome = World({"first": ["1"], "second": []}, pain=both, helps={"1": both}, passes="1").run()
     assert outcome.state is LimbState.SURRENDERED
     assert not outcome.retracted
 

@@ -24,6 +24,7 @@ import os
 import re
 import sys
 import types
+from importlib.machinery import SourceFileLoader
 from operator import attrgetter, itemgetter
 from operator import is_ as same
 from typing import Any, Callable, Dict, Generator, Iterator
@@ -273,6 +274,15 @@ class Watch:
             if not self.is_foreign(file) and os.path.basename(file) != "conftest.py":
                 yield "the hook " + name
 
+    def is_own_module(self, collector: Any) -> bool:
+        """False for a module that something of the repository made in the place of what its file says."""
+        module = vars(collector).get("_obj")
+        if module is None:
+            return True
+        loader = type(getattr(getattr(module, "__spec__", None), "loader", None))
+        known = (sys.modules["_pytest.assertion.rewrite"].AssertionRewritingHook, SourceFileLoader)
+        return loader in known or self.is_installed(getattr(loader, "exec_module", None))
+
     def remember_body(self, item: Any) -> None:
         function = body_of(item)
         if function is not None:
@@ -448,6 +458,8 @@ class Reporter:
         before = self.watch.hooks(self.manager) if is_module(collector) else None
         outcome = yield
         self.tell_replaced(before)
+        if before is not None and not self.watch.is_own_module(collector):
+            self.stream.send("tampered", "the module of " + self.id_of(collector))
         if raised(outcome) is not None:
             return
         report = outcome.get_result()
@@ -813,7 +825,7 @@ def read_request() -> Any:
 
 
 def load_pytest(root: str) -> Any:
-    """Pytest as it is installed. Only where there is none does the repository's own count, as `python -m pytest` has it.
+    """The installed pytest, and only where there is none the repository's own, as `python -m pytest` takes it.
 
     Otherwise a file named like pytest, or like anything that pytest imports, could stand in for it.
     """
