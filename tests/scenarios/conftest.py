@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-
 from tests.conftest import IDENTITIES, IS_ROOT
 from tests.support.product import Beacon, Octolimb
 

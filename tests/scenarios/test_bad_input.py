@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import IS_ROOT
 from tests.support.product import Octolimb, fingerprint
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.support.product import Answer, Octolimb, fingerprint
 
 SOURCE = "def double(x):\n    return x * 3\n"
@@ -17,8 +16,33 @@ PROJECT: dict[str, str | bytes] = {"doubling.py": SOURCE, "test_double.py": TEST
 FIXED = "def double(x):\n    return x * 2\n"
 
 FIX_KEYS = {"schema", "status", "proposals", "seconds"}
-PROPOSAL_KEYS = set("id rank files diff hunks verdict decision why coder attempts tokens receipt".split())
-VERDICT_KEYS = set("root generation green regressed complete level isolation sensors findings tests ms".split())
+PROPOSAL_KEYS = {
+    "id",
+    "rank",
+    "files",
+    "diff",
+    "hunks",
+    "verdict",
+    "decision",
+    "why",
+    "coder",
+    "attempts",
+    "tokens",
+    "receipt",
+}
+VERDICT_KEYS = {
+    "root",
+    "generation",
+    "green",
+    "regressed",
+    "complete",
+    "level",
+    "isolation",
+    "sensors",
+    "findings",
+    "tests",
+    "ms",
+}
 
 
 def test_a_proposal_holds_all_that_the_contract_says_and_applies_with_git(octolimb: Octolimb) -> None:

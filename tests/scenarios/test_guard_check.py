@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.support.product import Octolimb
 
 FILES: dict[str, str | bytes] = {
@@ -97,7 +96,8 @@ def test_diffs_that_are_denied(octolimb: Octolimb) -> None:
         "--- a/nowhere.py\n+++ b/nowhere.py\n@@ -1,1 +1,1 @@\n-a\n+b\n",
         "--- a/../x\n+++ b/../x\n@@ -1,1 +1,1 @@\n-a\n+b\n",
         "--- /dev/null\n+++ b/app.py\n@@ -0,0 +1,1 @@\n+a\n",
-        "diff --git a/x.bin b/x.bin\nnew file mode 100644\nindex 0000000..1111111\nBinary files /dev/null and b/x.bin differ\n",
+        "diff --git a/x.bin b/x.bin\nnew file mode 100644\nindex 0000000..1111111\n"
+        "Binary files /dev/null and b/x.bin differ\n",
         "--- a/app.py\n+++ b/app.py\n@@ -99,1 +99,1 @@\n-ONE = 1\n+ONE = 2\n",
     ],
 )

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-
 from tests.support.product import Beacon, Octolimb, Started, assert_nothing_is_left, fingerprint
 
 GENEROUS = 5.0
@@ -26,10 +25,16 @@ NO_WAY_OUT = (
     "{beacon}\nfrom maze import walk\n\n\ndef test_walk():\n    {again}\n    assert walk(9) is NotImplemented\n"
 )
 
+
+def _press_again_and_again(process: subprocess.Popen[str]) -> None:
+    for _ in range(5):
+        os.killpg(process.pid, signal.SIGINT)
+
+
 STOPS: dict[str, Callable[[subprocess.Popen[str]], None]] = {
     "ctrl-c": lambda process: os.killpg(process.pid, signal.SIGINT),
     "sigterm": lambda process: process.send_signal(signal.SIGTERM),
-    "ctrl-c, impatiently": lambda process: [os.killpg(process.pid, signal.SIGINT) for _ in range(5)] and None,
+    "ctrl-c, impatiently": _press_again_and_again,
 }
 
 

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from tests.support.product import Octolimb
 
 GREEN: dict[str, str | bytes] = {

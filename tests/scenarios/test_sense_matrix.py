@@ -12,7 +12,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-
 from tests.support.product import Octolimb, fingerprint
 
 Crate = dict[str, dict[str, Any]]
@@ -57,7 +56,9 @@ CASES: dict[str, Crate] = {
         "renames": {"app": "lib"},
         "files": {
             "lib/controller.py": "from lib.service import find\n\n\ndef show(key: int) -> str:\n    return find(key)\n",
-            "tests/test_controller.py": "from lib.controller import show\n\n\ndef test_show(key):\n    assert show(key) == '7'\n",
+            "tests/test_controller.py": (
+                "from lib.controller import show\n\n\ndef test_show(key):\n    assert show(key) == '7'\n"
+            ),
             "tests/test_service.py": "from lib.service import find\n\n\ndef test_find():\n    assert find(3) == '3'\n",
         },
     },
@@ -70,7 +71,10 @@ CASES: dict[str, Crate] = {
     },
     "unsaved pyproject.toml": {
         "files": {
-            "pyproject.toml": '[tool.ruff.lint]\nselect = ["F", "D100"]\n[tool.pytest.ini_options]\npython_files = ["test_service.py"]\n'
+            "pyproject.toml": (
+                '[tool.ruff.lint]\nselect = ["F", "D100"]\n'
+                '[tool.pytest.ini_options]\npython_files = ["test_service.py"]\n'
+            )
         }
     },
     "unsaved data file that a test reads": {"files": {"tests/data/wanted.json": '{"shown": "8"}\n'}},
@@ -155,7 +159,7 @@ def _plain_pytest(case: str, python: Path) -> tuple[int, int, int]:
             (root / name).write_text(text)
         _write(root, CASES[case])
         report = Path(place) / "report.xml"
-        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
         done = subprocess.run(
             command, cwd=root, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"}
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from tests.support.product import Beacon, Octolimb, assert_nothing_is_left, fingerprint
 
 VANDALISM = """\

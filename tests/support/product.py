@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from octolimb.documents.schemas import DOCUMENTS
 from tests.conftest import IS_ROOT
 from tests.support.ordinary_user import ORDINARY_UID, ordinary_command
+
+from octolimb.documents.schemas import DOCUMENTS
 
 PATIENCE: Final = 60.0
 """Seconds; far more than anything here takes, so that what hangs fails."""
@@ -118,8 +119,8 @@ class Octolimb:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.encode() if isinstance(content, str) else content)
         if self.ordinary and IS_ROOT:
-            for path in [root, *root.rglob("*")]:
-                os.chown(path, ORDINARY_UID, ORDINARY_UID, follow_symlinks=False)
+            for made in [root, *root.rglob("*")]:
+                os.chown(made, ORDINARY_UID, ORDINARY_UID, follow_symlinks=False)
         return root
 
 

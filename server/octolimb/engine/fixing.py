@@ -31,6 +31,7 @@ from octolimb.sense.sensing import SenseRequest, sense
 from octolimb.sense.tests.impact import select_tests
 from octolimb.sense.tests.layout import read_layout
 from octolimb.sense.tests.run import TestRun, TestSelection, run_tests
+from octolimb.workspace.pinned import PinnedBase
 
 Status = Literal["proposed", "applied", "none", "denied", "ask", "stale"]
 _RUN_SHARE = 0.25
@@ -82,7 +83,8 @@ def fix(
         raise BadInput("no language model is set up here", hint="use --coder offline, which needs none")
     # The scanner's rules take a while to load; the search hides that.
     threading.Thread(target=warm_up, name="octolimb-scanner", daemon=True).start()
-    snapshot = engine.disk()
+    # Pinned, so that what a person types while the limb works makes its proposals stale and is not overwritten.
+    snapshot = replace(engine.disk(), base=PinnedBase(engine.base))
     targets = [parse_target(text, snapshot) for text in request.targets]
     if any(target.path == "" for target in targets):
         targets = []  # The root itself stands for everything in it.

@@ -224,3 +224,33 @@ def test_an_interpreter_that_is_none_is_no_verdict(project: MakeProject, tmp_pat
     with pytest.raises(CannotSense, match=r"cannot start the project's interpreter .*no such luck") as caught:
         project({"test_it.py": PASS}).run(python=str(script))
     assert caught.value.hint == "name one that works with --python"
+
+
+def test_what_a_test_replaces_for_itself_is_its_own_business(project: MakeProject) -> None:
+    source = """
+        from unittest import mock
+
+        def test_built_in(monkeypatch):
+            monkeypatch.setattr("builtins.len", lambda value: 0)
+
+        @mock.patch("builtins.print")
+        def test_mock(printed):
+            print(1)
+            assert printed.called
+
+        def test_after(): pass
+        """
+    made = project({"test_it.py": "\n".join(line[8:] for line in source.splitlines())})
+    run = made.run()
+    assert set(outcomes_of(run).values()) == {"passed"}
+    assert run.errors == ()
+
+
+def test_a_failure_that_a_conftest_reports_as_a_pass_stays_one(project: MakeProject) -> None:
+    conftest = (
+        "import pytest\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item):\n"
+        "    report = (yield).get_result()\n    report.outcome = 'passed'\n"
+    )
+    run = project({"conftest.py": conftest, "test_it.py": "def test_it(): assert 0\n"}).run()
+    assert outcomes_of(run) == {"test_it": "failed"}
+    assert run.results["test_it.py::test_it"].message == "it raised AssertionError, and something reported it as passed"

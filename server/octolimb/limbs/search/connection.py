@@ -15,7 +15,7 @@ from octolimb.shadow.shadow import Shadow
 
 Frame = dict[str, Any]
 
-_WORKER: Final = Path(__file__).parent / "in_project" / "search_worker.py"
+_WORKER: Final = Path(__file__).parent / "in_project" / "search_worker"
 _TAIL_CHARACTERS: Final = 500
 
 

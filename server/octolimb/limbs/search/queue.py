@@ -18,6 +18,8 @@ from octolimb.limbs.search.units import BodyPlan, FilePlan, NoPlan, Planner
 _FIRST_BATCH: Final = 16
 _BATCH: Final = 64
 _FRESH_BATCH: Final = 8
+_QUICK_BETWEEN: Final = 4
+"""How many batches of bodies go out between two of those to be imported afresh, which are slow."""
 MOST_PATIENCE: Final = 2
 
 
@@ -48,6 +50,7 @@ class CandidateQueue:
         self._parked = parked
         self._size = _FIRST_BATCH
         self._dry = False
+        self._since_fresh = 0
         self._afresh: deque[Waiting] = deque()
         self._hung: deque[Waiting] = deque()
         self._known: deque[Trial] = deque()
@@ -57,14 +60,21 @@ class CandidateQueue:
 
         `last`: nothing is on its way any more, so those that hung before go out again.
         """
-        while len(self._afresh) < _FRESH_BATCH and not self._dry and len(self._known) < _BATCH:
+        while not (self._fresh_is_due or self._dry or len(self._known) >= _BATCH):
             bodies = self._pull()
             if bodies:
+                self._since_fresh += 1
                 return Batch(bodies, afresh=False, patience=0)
-        if len(self._afresh) >= _FRESH_BATCH or (self._afresh and self._dry):
+            self._since_fresh = _QUICK_BETWEEN
+        if self._fresh_is_due or (self._afresh and self._dry):
+            self._since_fresh = 0
             count = min(_FRESH_BATCH, len(self._afresh))
             return Batch([self._afresh.popleft() for _ in range(count)], afresh=True, patience=0)
         return self._again() if last and self._dry and self._hung else None
+
+    @property
+    def _fresh_is_due(self) -> bool:
+        return len(self._afresh) >= _FRESH_BATCH and self._since_fresh >= _QUICK_BETWEEN
 
     @property
     def exhausted(self) -> bool:

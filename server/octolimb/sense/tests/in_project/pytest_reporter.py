@@ -220,8 +220,8 @@ class Watch:
                 if isinstance(function, types.FunctionType):
                     self.functions.append(function)
 
-    def replaced(self) -> Iterator[str]:
-        """Names of what is not any more what it was; each is told once."""
+    def replaced(self, between_tests: bool) -> Iterator[str]:
+        """Names of what is not any more what it was. While it runs a test may replace built-ins for itself."""
         for label, space, keys, get, values in self.spaces:
             try:
                 if EVERY(EACH(same, get(space), values)):
@@ -236,6 +236,8 @@ class Watch:
             for number, function in enumerate(self.functions):
                 if function.__code__ is not self.codes[number]:
                     yield "the code of " + function.__module__ + "." + function.__qualname__
+        if not between_tests:
+            return
         get, values = self.built_ins
         try:
             unchanged = EVERY(EACH(same, get(vars(BUILT_INS)), values))
@@ -433,9 +435,9 @@ class Reporter:
             return str(node.nodeid)
         return os.path.relpath(file, self.root).replace(os.sep, "/") + "".join(node.nodeid.partition("::")[1:])
 
-    def tell_replaced(self, before: list[tuple[str, Any, Any]] | None) -> None:
+    def tell_replaced(self, before: list[tuple[str, Any, Any]] | None, between_tests: bool = True) -> None:
         """Reports what was replaced; `before` are the hooks that there were, None where they may have changed."""
-        names = list(self.watch.replaced())
+        names = list(self.watch.replaced(between_tests))
         if before is not None:
             names += self.watch.new_hooks(before, self.watch.hooks(self.manager))
         for name in names:
@@ -550,7 +552,7 @@ class Reporter:
     def pytest_runtest_logreport(self, report: Any) -> None:
         error, test_file = self.raised.pop((report.nodeid, report.when), (None, ""))
         if report.when == "call":
-            self.tell_replaced(self.hooks)
+            self.tell_replaced(self.hooks, between_tests=False)
         if (
             report.outcome == "passed"
             and error is None
@@ -839,9 +841,14 @@ def load_pytest(root: str) -> Any:
             raise
         lead_path(root)
         import pytest
-    else:
+    for name in WATCHED_MODULES:
+        try:
+            __import__(name)
+        except ImportError:
+            # Each version of pytest and pluggy has some of them.
+            continue
+    if sys.path[:1] != [root]:
         lead_path(root)
-
     return pytest
 
 
