@@ -16,7 +16,6 @@ from typing import Final, TypedDict
 
 from octolimb.shadow import kernel
 
-_STAGE: Final = "/tmp/.octolimb-stage"  # noqa: S108  It lies in the child's own /tmp.
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  It lies in the child's own /dev.
 _PLAIN_DEVICES: Final = ("null", "zero", "full", "random", "urandom", "tty")
 _DEVICE_BYTES: Final = 512 << 20
@@ -97,6 +96,7 @@ def build_view(request: ViewRequest) -> None:
     root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY)
     kept = [(path, os.open(path, os.O_PATH)) for path in request["keep"] if os.path.exists(path)]
     volumes = _topmost_mounts_below(root)
+    stage_fd = _mount_stage(request["hide"][0]["path"], size)
     for hidden in request["hide"]:
         _mount_private(hidden["path"], size, hidden["mode"])
     for path, target in request["links"]:
@@ -106,12 +106,12 @@ def build_view(request: ViewRequest) -> None:
     for path, fd in kept:
         _bind(fd, path)
     os.makedirs(root, exist_ok=True)
-    _mount_shadow(root, root_fd, size)
+    _mount_shadow(root, root_fd, stage_fd)
     for path, fd in volumes:
         # A volume that the crate's base no longer has room for stays hidden, as it is to every overlay.
         if os.path.lexists(path):
             _bind(fd, path)
-    for fd in (root_fd, *(fd for _, fd in kept), *(fd for _, fd in volumes)):
+    for fd in (root_fd, stage_fd, *(fd for _, fd in kept), *(fd for _, fd in volumes)):
         os.close(fd)
 
 
@@ -145,11 +145,18 @@ def _mount_private(path: str, size: int, mode: int) -> None:
     kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode={mode:o},size={size}")
 
 
-def _mount_shadow(root: str, root_fd: int, size: int) -> None:
-    """The overlay's own directories lie in a file system that no path leads to once the overlay is mounted."""
-    os.mkdir(_STAGE, 0o700)
-    kernel.mount("tmpfs", _STAGE, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode=700,size={size}")
-    low, upper, work = f"{_STAGE}/low", f"{_STAGE}/upper", f"{_STAGE}/work"
+def _mount_stage(path: str, size: int) -> int:
+    """The file system of the overlay's own directories, at a path that is about to be hidden under another mount.
+
+    So no path leads there afterwards. To detach it would do the same, but waits several milliseconds for the kernel.
+    """
+    kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode=700,size={size}")
+    return os.open(path, os.O_PATH | os.O_DIRECTORY)
+
+
+def _mount_shadow(root: str, root_fd: int, stage_fd: int) -> None:
+    stage = f"/proc/self/fd/{stage_fd}"
+    low, upper, work = f"{stage}/low", f"{stage}/upper", f"{stage}/work"
     for directory in (low, upper, work):
         os.mkdir(directory)
     status = os.fstat(root_fd)
@@ -162,8 +169,6 @@ def _mount_shadow(root: str, root_fd: int, size: int) -> None:
     # `rename` says EXDEV, as between file systems, and a program has to copy.
     options += ",redirect_dir=on" if os.geteuid() == 0 else ",userxattr"
     kernel.mount("overlay", root, "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
-    kernel.detach(_STAGE)
-    os.rmdir(_STAGE)
 
 
 def _own_like(path: str, status: os.stat_result) -> None:

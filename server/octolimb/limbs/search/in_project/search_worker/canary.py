@@ -34,7 +34,6 @@ class Canary:
         self.surroundings = surroundings
         self.known: Dict[Tuple[str, ...], Tuple[Vector, float]] = {}
         self.restless: Set[str] = set()
-        self.observed: Set[str] = set()  # The modules that were watched while nothing spoilt them.
 
     def of(self, request: Frame) -> Tuple[Vector, float]:
         """The original's outcomes as far as they repeat, and how many seconds they take.
@@ -42,11 +41,10 @@ class Canary:
         Empty where there is nothing to go by: the original hangs, or its first run spoils its second.
         """
         names = tuple(request["canary"])
-        watched = self.watched(request["cases"])
-        unobserved = {module.__name__ for module in watched} - self.observed
-        if names not in self.known or unobserved:
-            self.known[names] = self.observe(names, watched, request["after"] + 1.0)
-            self.observed |= unobserved
+        if names not in self.known:
+            # All modules that any candidate may change are observed, so that this need not be done again.
+            everything = with_seen(list(self.live.modules.values()))
+            self.known[names] = self.observe(names, everything, request["after"] + 1.0)
         return self.known[names]
 
     def observe(self, names: Sequence[str], watched: List[types.ModuleType], limit: float) -> Tuple[Vector, float]:
@@ -87,13 +85,7 @@ class Canary:
         """The modules that the tests or the changed functions see by name, where a candidate could spoil something."""
         paths = {unit["path"] for case in cases for unit in case["units"]}
         files = self.tests.names.files
-        near = [module for path, module in self.live.modules.items() if path in paths or path in files]
-        found = {id(module): module for module in near}
-        for module in near:
-            for value in list(vars(module).values()):
-                if isinstance(value, types.ModuleType):
-                    found[id(value)] = value
-        return list(found.values())
+        return with_seen([module for path, module in self.live.modules.items() if path in paths or path in files])
 
     def state(self, watched: List[types.ModuleType]) -> Dict[str, int]:
         """Which objects these modules hold, and what is in the tests' own values, each under a name."""
@@ -110,6 +102,16 @@ class Canary:
             parameters = getattr(getattr(item, "callspec", None), "params", {})
             found["for " + name] = hash(tuple(contents(value) for value in parameters.values()))
         return {name: number for name, number in found.items() if name not in self.restless}
+
+
+def with_seen(near: List[types.ModuleType]) -> List[types.ModuleType]:
+    """These modules, and those that they see by name."""
+    found = {id(module): module for module in near}
+    for module in near:
+        for value in list(vars(module).values()):
+            if isinstance(value, types.ModuleType):
+                found[id(value)] = value
+    return list(found.values())
 
 
 def repeated(first: Vector, again: Vector, targets: Dict[str, Any]) -> Vector:
