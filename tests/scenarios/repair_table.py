@@ -220,16 +220,24 @@ def _shuffled(items: Any, chance: random.Random) -> list[Any]:
 
 
 def print_table(rows: list[Row]) -> None:
-    print(
-        f"\n{'kind of bug':18} {'programs':>8} {'pass':>6} {'correct':>8} {'in top 3':>9} {'median s':>9} {'cand./s':>9}"
-    )
+    columns = ("kind of bug", "programs", "pass", "correct", "in top 3", "median s", "cand./s")
+    lines = [columns]
     for kind, group in _groups(rows):
         rates = [row.rate for row in group if row.rate]
-        rate = f"{statistics.median(rates):9.0f}" if rates else f"{'-':>9}"
-        print(
-            f"{kind:18} {len(group):8} {sum(row.passes for row in group):6} {sum(row.correct for row in group):8} "
-            f"{sum(row.correct_in_three for row in group):9} {statistics.median(row.seconds for row in group):9.1f} {rate}"
+        lines.append(
+            (
+                kind,
+                str(len(group)),
+                str(sum(row.passes for row in group)),
+                str(sum(row.correct for row in group)),
+                str(sum(row.correct_in_three for row in group)),
+                f"{statistics.median(row.seconds for row in group):.1f}",
+                f"{statistics.median(rates):.0f}" if rates else "-",
+            )
         )
+    print()
+    for first, *rest in lines:
+        print(f"{first:18}" + "".join(f"{cell:>10}" for cell in rest))
 
 
 def _groups(rows: list[Row]) -> Iterator[tuple[str, list[Row]]]:

@@ -14,7 +14,9 @@ def test_a_crate_is_files_and_renames() -> None:
     assert crate.renames == {"c.py": "d.py"}
 
 
-@pytest.mark.parametrize("raw", [b"{}", b'{"files": {}}', b'\xef\xbb\xbf{"files": {}}', b'{"schema": "octolimb/crate/1"}'])
+@pytest.mark.parametrize(
+    "raw", [b"{}", b'{"files": {}}', b'\xef\xbb\xbf{"files": {}}', b'{"schema": "octolimb/crate/1"}']
+)
 def test_an_empty_crate_is_a_crate(raw: bytes) -> None:
     assert crate_from_json(raw, name="crate").files == {}
 
@@ -38,6 +40,6 @@ def test_an_empty_crate_is_a_crate(raw: bytes) -> None:
     ],
 )
 def test_anything_else_is_refused_with_what_is_wrong(raw: bytes, told: str) -> None:
-    with pytest.raises(BadInput, match="crate.json|key") as refused:
+    with pytest.raises(BadInput, match=r"crate\.json|key") as refused:
         crate_from_json(raw, name="crate.json")
     assert told in refused.value.message

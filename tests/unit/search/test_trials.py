@@ -520,6 +520,35 @@ def test_nothing_is_tried_once_told_to_stop(lab: Lab) -> None:
         assert session.stats.tried == 0
 
 
+def test_modules_named_like_ours_are_the_projects_own(lab: Lab) -> None:
+    names = ("frames", "forks", "names", "running", "main", "batches", "canary")
+    lab.write({f"{name}.py": f"NAME = 'the project: {name}'\n" for name in names})
+    imports = "".join(f"import {name}\n" for name in names)
+    checks = "".join(f"    assert {name}.NAME == 'the project: {name}'\n" for name in names)
+    test = f"{imports}from m import f\ndef test_it():\n{checks}    assert f() == 2\n"
+    lab.write({"m.py": PLAIN["m.py"], "test_m.py": test})
+    trials = lab.try_edits("m.py", "return 1", ["return 3", "return 2"], "test_m.py::test_it")
+    assert {new: trial.status for new, trial in trials.items()} == {"return 3": "failed", "return 2": "passed"}
+
+
+def test_many_that_hang_among_many_are_each_told(lab: Lab) -> None:
+    lab.write(PLAIN)
+    loops = [f"while {number}: pass" for number in range(1, 5)]
+    stubborn = "while True:\n        try:\n            while True: pass\n        except BaseException: pass"
+    misses = [f"return {number}" for number in range(3, 15)]
+    edits = [*misses[:4], *loops, *misses[4:], stubborn, "return 2"]
+    candidates = [lab.edit("m.py", "return 1", new) for new in edits]
+    found: dict[str, str] = {}
+    with lab.session("test_m.py::test_it") as session:
+        for trial in session.try_candidates(candidates, until=lab.in_seconds(3)):
+            found[trial.candidate.note] = trial.status
+    assert found == {
+        **dict.fromkeys(misses, "failed"),
+        **dict.fromkeys([*loops, stubborn], "hung"),
+        "return 2": "passed",
+    }
+
+
 def test_the_tree_is_as_it_was(lab: Lab) -> None:
     lab.write(PLAIN)
     before = {path: path.read_bytes() for path in lab.root.rglob("*")}

@@ -7,7 +7,7 @@ ran out before it was tried, not at all.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
@@ -96,6 +96,10 @@ class CandidateQueue:
             self._hung.append(replace(waiting, patience=waiting.patience + 1))
         else:
             yield Trial(waiting.candidate, status, answer.get("passed", 0), answer.get("why", ""))
+
+    def take_back(self, unanswered: Iterable[Waiting]) -> None:
+        """With no time left: those that were being tried again still count as hung; of the others nothing is known."""
+        self._hung += [waiting for waiting in unanswered if waiting.patience]
 
     def given_up(self) -> Iterator[Trial]:
         """With no time left: those that hung before and that nobody will wait for any more."""

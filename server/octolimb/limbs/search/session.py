@@ -258,6 +258,8 @@ class SearchSession:
                 if time.monotonic() < until - _MARGIN_SECONDS and not stop():
                     for waiting in flight.waiting.values():
                         yield from queue.settle(waiting, _UNANSWERED)
+                else:
+                    queue.take_back(flight.waiting.values())
         except WorkerGone as gone:
             self._lost = str(gone)
         finally:
