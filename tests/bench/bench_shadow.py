@@ -23,12 +23,12 @@ def run(rounds: int) -> None:
     for files in SIZES:
         with tempfile.TemporaryDirectory(prefix="octolimb-bench-") as directory:
             print(f" a repository of {files} files, a crate of 3")
-            _measure(_repository(Path(directory) / "root", files), Path(directory), rounds)
+            _measure(_repository(Path(directory) / "root", files), files, rounds)
 
 
-def _measure(root: Path, scratch: Path, rounds: int) -> None:
-    base = DiskBase(root)
-    slow_rounds = max(1, min(rounds, 30_000 // sum(1 for _ in root.rglob("*.py"))))
+def _measure(root: Path, files: int, rounds: int) -> None:
+    base, scratch = DiskBase(root), root.parent
+    rounds = max(3, min(rounds, 100_000 // files))
     copies = iter(range(10_000))
     with ShadowHost(base) as host:
         until_exec: list[float] = []
@@ -60,11 +60,11 @@ def _measure(root: Path, scratch: Path, rounds: int) -> None:
             ]
             subprocess.run(command, check=True, capture_output=True)
 
-        fast = interleave({"shadow, to the end of `true`": shadow}, rounds)
-        slow = interleave({"copytree": copytree, "git worktree add": worktree}, slow_rounds)
+        alternatives = {"shadow, to the end of `true`": shadow, "copytree": copytree, "git worktree add": worktree}
+        taken = interleave(alternatives, rounds)
     ready = until_exec[1:]
     verdict = "under" if statistics.median(ready) < LIMIT_MS else "OVER"
-    print_medians({"shadow, ready to execute": ready, **fast, **slow}, against="shadow, ready to execute")
+    print_medians({"shadow, ready to execute": ready, **taken}, against="shadow, ready to execute")
     print(f"  the median to ready is {verdict} {LIMIT_MS:.0f} ms; files by {host.isolation.files}")
 
 

@@ -36,7 +36,7 @@ class Canary:
         self.restless: Set[str] = set()
 
     def of(self, request: Frame) -> Tuple[Vector, float]:
-        """The original's outcomes as far as they repeat, and how many seconds they take.
+        """The original's outcomes as far as they repeat, and the pace: about how many seconds a candidate may need.
 
         Empty where there is nothing to go by: the original hangs, or its first run spoils its second.
         """
@@ -61,18 +61,21 @@ class Canary:
         if first is None or second is None:
             return [], 0.0
         self.restless.update(second["restless"])
-        return repeated(first["vector"], second["vector"], self.tests.chosen), second["seconds"]
+        return repeated(first["vector"], second["vector"], self.tests.chosen), second["pace"]
 
     def child(self, names: Sequence[str], watched: List[types.ModuleType]) -> None:
         before = self.state(watched)
         self.process.report.send({"vector": self.vector(names)})
         between = self.state(watched)
         started = time.monotonic()
+        self.vector([name for name in names if name in self.tests.chosen])
+        targets = time.monotonic() - started
         again = self.vector(names)
-        seconds = time.monotonic() - started
+        # The others hint at how long the targets take once they do not fail at their first line.
+        pace = max(targets, (time.monotonic() - started - targets) / 4)
         after = self.state(watched)
         restless = [name for name in before if not before[name] == between.get(name) == after.get(name)]
-        self.process.report.send({"vector": again, "seconds": seconds, "restless": restless})
+        self.process.report.send({"vector": again, "pace": pace, "restless": restless})
         os._exit(0)
 
     def vector(self, names: Sequence[str]) -> Vector:
