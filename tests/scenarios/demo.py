@@ -117,7 +117,7 @@ def first_failing_test(root: Path) -> str:
     failed: list[str] = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith("FAILED ")]
     if not failed:
         sys.exit(f"no test fails:\n{done.stdout[-2000:]}")
-    print("\n".join("   " + line for line in done.stdout.splitlines() if line.startswith(("E ", "FAILED"))))
+    print("\n".join("   " + line for line in done.stdout.splitlines() if line.startswith("E "))[:400].rstrip())
     return failed[0]
 
 

@@ -70,5 +70,12 @@ def _show(invocation: Invocation, result: FixResult, request: FixRequest) -> Non
     style = "bold green" if _EXIT[result.status] is Exit.OK else "bold yellow"
     console.print(Text.assemble((result.status, style), f"  {result.message} ({result.seconds:.1f} s)"), soft_wrap=True)
     if result.status == "proposed":
-        words = " ".join(shlex.quote(target) for target in request.targets)
-        console.print(Text(f"apply with: octolimb fix {words + ' ' if words else ''}--apply"), soft_wrap=True)
+        console.print(Text(f"apply with: {shlex.join(_applying(invocation, request))}"), soft_wrap=True)
+
+
+def _applying(invocation: Invocation, request: FixRequest) -> list[str]:
+    """The exact command that applies what was just proposed."""
+    words = ["octolimb"]
+    words += ["--root", str(invocation.root_option)] if invocation.root_option else []
+    words += ["--python", str(invocation.python)] if invocation.python else []
+    return [*words, "fix", *request.targets, "--apply"]

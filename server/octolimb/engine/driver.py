@@ -101,6 +101,10 @@ class _Patience:
         return time.monotonic() > self._until
 
 
+def _silent(_: LimbProgress) -> None:
+    return
+
+
 class LimbDriver:
     """Drives one limb to its end. A context manager: leaving it ends the limb's processes."""
 
@@ -115,6 +119,8 @@ class LimbDriver:
         self._sessions: dict[int, SearchSession] = {}
         self._suspicions: dict[int, Suspicion] = {}
         self._stack = ExitStack()
+        self._began = time.monotonic()
+        self._progress: Callable[[LimbProgress], None] = _silent
         self.attempts = 0
         self.searched = 0.0
         """Seconds spent trying candidates."""
@@ -129,16 +135,20 @@ class LimbDriver:
 
     def drive(self, limb: Reflex, progress: Callable[[LimbProgress], None]) -> LimbOutcome:
         """Runs the generator to its end and returns what it says."""
-        began = time.monotonic()
+        self._began = time.monotonic()
+        self._progress = progress
         try:
             effect = next(limb)
             while True:
-                progress(LimbProgress(_STATE[type(effect)], self.attempts, time.monotonic() - began))
+                self._tell(_STATE[type(effect)])
                 effect = limb.send(self._carry_out(effect))
         except StopIteration as end:
             outcome: LimbOutcome = end.value
-            progress(LimbProgress(outcome.state, outcome.attempts, time.monotonic() - began, outcome.why))
+            self._tell(outcome.state, outcome.why)
             return outcome
+
+    def _tell(self, state: LimbState, detail: str = "") -> None:
+        self._progress(LimbProgress(state, self.attempts, time.monotonic() - self._began, detail))
 
     def _carry_out(self, effect: Effect) -> Reply:
         match effect:
@@ -147,11 +157,7 @@ class LimbDriver:
             case Generate(coder, snapshot, pain):
                 return self._generate(coder, snapshot, pain)
             case Twitch(snapshot, pain, candidates, grace):
-                began = time.monotonic()
-                trials = tuple(self._try(snapshot, pain, candidates, _Patience(grace)))
-                self.attempts += len(trials)
-                self.searched += time.monotonic() - began
-                return trials
+                return self._twitch(snapshot, pain, candidates, _Patience(grace))
             case Rank(snapshot, pain, candidates):
                 hints = hints_of(Ground(snapshot, pain, {}))
                 return tuple(rank(candidates, snapshot, pain=hints))
@@ -224,6 +230,18 @@ class LimbDriver:
             )
             self._sessions[id(snapshot)] = self._stack.enter_context(session)
         return self._sessions[id(snapshot)]
+
+    def _twitch(
+        self, snapshot: Snapshot, pain: Pain, candidates: tuple[Candidate, ...], patience: _Patience
+    ) -> tuple[Trial, ...]:
+        began = time.monotonic()
+        trials: list[Trial] = []
+        for trial in self._try(snapshot, pain, candidates, patience):
+            trials.append(trial)
+            self.attempts += 1
+            self._tell(LimbState.TWITCHING)
+        self.searched += time.monotonic() - began
+        return tuple(trials)
 
     def _try(
         self, snapshot: Snapshot, pain: Pain, candidates: tuple[Candidate, ...], patience: _Patience
