@@ -37,9 +37,11 @@ class PrivateCopy:
         self.home = scratch / "home"
         self.temporary = scratch / "tmp"
         self._times: dict[Path, os.stat_result] = {}
-        # Whoever finds this lock free finds a copy whose owner was killed.
-        self._lock = os.open(scratch / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # Whoever finds this lock free finds a copy whose owner was killed: so it gets its name only when it is held.
+        nameless = scratch / f"{_LOCK}.new"
+        self._lock = os.open(nameless, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        nameless.rename(scratch / _LOCK)
         self._removal = weakref.finalize(self, _remove, str(scratch), self._lock)
         # At the exit the host closes its shadows, in an order that finalizers do not have.
         self._removal.atexit = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,14 @@ def test_reflinks_are_claimed_only_where_a_clone_succeeds(tree: Path) -> None:
     )
     Path(f"{place}/octolimb-clone-{os.getpid()}").unlink(missing_ok=True)
     assert supports_reflinks(tree) == (done.returncode == 0)
+
+
+def test_copies_made_at_once_do_not_take_each_other_for_abandoned(tree: Path) -> None:
+    def make_and_drop(_: int) -> bool:
+        copy = PrivateCopy.of(tree)
+        kept = (copy.root / "pkg" / "mod.py").exists()
+        copy.drop()
+        return kept
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(make_and_drop, range(200)))
