@@ -137,7 +137,7 @@ def test_a_tree_survives_its_vandals(somebody: Octolimb) -> None:
     assert verdict["tests"]["passed"] == 6, verdict["findings"]
     assert verdict["tests"]["failed"] == 1
     assert fingerprint(root) == before
-    answer = somebody("--root", root, "fix", "test_vandalism.py::test_fails", "--budget", "10", "--proposals", "1")
+    answer = somebody("--root", root, "fix", "test_vandalism.py::test_fails", "--budget", "40", "--proposals", "1")
     assert answer.document["status"] == "proposed"
     assert fingerprint(root) == before
     assert {path.name for path in root.parent.iterdir()} - set(around) <= {"scratch", f"state-{somebody.ordinary}"}
@@ -192,7 +192,7 @@ def test_a_limb_ends_what_hangs(somebody: Octolimb, beacon: Beacon) -> None:
     test = f"{beacon.write}\nfrom counting import count\n\n\ndef test_count():\n    assert count(3) == 3\n"
     root = somebody.build({"counting.py": source, "test_counting.py": test})
     before = fingerprint(root)
-    answer = somebody("--root", root, "fix", "--budget", "10", "--proposals", "1")
+    answer = somebody("--root", root, "fix", "--budget", "40", "--proposals", "1")
     assert answer.document["status"] == "proposed", answer.document
     _assert_it_began_and_ended(root, before, somebody, beacon)
 

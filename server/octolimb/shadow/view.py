@@ -105,6 +105,10 @@ def build_view(request: ViewRequest) -> None:
             os.symlink(target, path)
     for path, fd in kept:
         _bind(fd, path)
+    for hidden in request["hide"]:
+        # What is kept may hold what is hidden, and showed it again just now.
+        if any(hidden["path"].startswith(path + "/") for path, _ in kept):
+            _mount_private(hidden["path"], size, hidden["mode"])
     os.makedirs(root, exist_ok=True)
     _mount_shadow(root, root_fd, stage_fd)
     for path, fd in volumes:
