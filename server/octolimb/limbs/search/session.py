@@ -104,6 +104,7 @@ class SearchSession:
         self._hello: Frame = {}
         self._numbers = itertools.count(1)
         self._inbox: dict[int, deque[Frame]] = {}
+        self._unsteady: set[str] = set()
         self._outcomes: dict[str, Frame] | None = None
         self._fresh_passing: list[str] = []
         self._fresh_limit: float | None = None
@@ -139,6 +140,11 @@ class SearchSession:
             tests = self._survey_coverage(outcomes) if self._parked else self._fresh_coverage()
         except WorkerGone as gone:
             return Localisation({}, {}, {}, str(gone))
+        self._unsteady = {
+            test["test"]
+            for test in tests
+            if test["outcome"] in ("failed", "error") and outcomes.get(test["test"], test)["outcome"] == "passed"
+        }
         coverage = [self._coverage(test) for test in tests]
         covered = {path for test in coverage for path in test.lines}
         import_lines = self._import_lines(covered, tests)
@@ -148,6 +154,10 @@ class SearchSession:
             results[test["test"]] = _test_result({**test, "outcome": known["outcome"], "ms": known["ms"]})
         why = "" if tests else "no test could be run"
         return Localisation(suspect(coverage, import_lines), results, import_lines, why or self._hello["why"])
+
+    def _is_steady(self, name: str, one: Frame) -> bool:
+        """True for what passed and goes on passing: a test that spoils its own files tells nothing of a candidate."""
+        return one["outcome"] == "passed" and name not in self._unsteady
 
     def _survey(self) -> dict[str, Frame]:
         """Every target's and companion's outcome and time without coverage, which would slow them down."""
@@ -287,7 +297,7 @@ class SearchSession:
         outcomes = self._survey()
         targets = set(self._hello["targets"])
         answering = [one for name, one in outcomes.items() if name in targets and one["outcome"] not in _WITHOUT_TIME]
-        passing = [one for name, one in outcomes.items() if name not in targets and one["outcome"] == "passed"]
+        passing = [one for name, one in outcomes.items() if name not in targets and self._is_steady(name, one)]
         # The canary, which runs once in a while, may take as long as a few candidates, no more.
         allowed = 3 * _milliseconds(answering) + 3.0
         canary = [one["test"] for one in answering]
@@ -305,7 +315,7 @@ class SearchSession:
             outcomes = self._survey()
             targets = set(self._hello["targets"])
             self._fresh_passing = [
-                name for name, one in outcomes.items() if name not in targets and one["outcome"] == "passed"
+                name for name, one in outcomes.items() if name not in targets and self._is_steady(name, one)
             ]
         companions = [name for name in self._fresh_passing if name not in self._targets]
         if self._fresh_limit is None:
