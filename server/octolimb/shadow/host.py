@@ -149,7 +149,7 @@ class ShadowHost:
         return self._launcher.launch(request, crate.contents, stdin=order.stdin)
 
     def launch_in_copy(self, order: Order, copy: PrivateCopy) -> Launched:
-        nothing: ViewRequest = {"root": "", "hide": [], "links": [], "keep": [], "area_bytes": 0}
+        nothing: ViewRequest = {"root": "", "hide": [], "hide_in_kept": [], "links": [], "keep": [], "area_bytes": 0}
         request = self._request(order, copy.root, str(copy.home), str(copy.temporary), nothing)
         return self._launcher.launch(request, [], stdin=order.stdin)
 

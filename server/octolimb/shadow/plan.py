@@ -65,6 +65,11 @@ def plan_view(root: Path, keep: Iterable[Path], *, area_bytes: int) -> ViewPlan:
     request: ViewRequest = {
         "root": str(root),
         "hide": hide,
+        "hide_in_kept": [
+            {"path": path, "mode": mode}
+            for path, mode in sorted(_private_directories().items())
+            if any(_is_in(path, place) for place in outermost) and not _is_in(path, str(root))
+        ],
         "links": outside,
         "keep": outermost,
         "area_bytes": area_bytes,

@@ -35,6 +35,7 @@ class ViewRequest(TypedDict):
 
     root: str
     hide: list[Hidden]
+    hide_in_kept: list[Hidden]
     links: list[tuple[str, str]]
     keep: list[str]
     area_bytes: int
@@ -105,9 +106,9 @@ def build_view(request: ViewRequest) -> None:
             os.symlink(target, path)
     for path, fd in kept:
         _bind(fd, path)
-    for hidden in request["hide"]:
-        # What is kept may hold what is hidden, and showed it again just now.
-        if any(hidden["path"].startswith(path + "/") for path, _ in kept):
+    # What is kept may hold what is hidden, and showed it again just now.
+    for hidden in request["hide_in_kept"]:
+        if os.path.isdir(hidden["path"]):
             _mount_private(hidden["path"], size, hidden["mode"])
     os.makedirs(root, exist_ok=True)
     _mount_shadow(root, root_fd, stage_fd)
