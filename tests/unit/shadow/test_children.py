@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 import pytest
@@ -19,14 +20,15 @@ from octolimb.shadow.reaping import descendants
 from octolimb.workspace.disk import DiskBase
 from octolimb.workspace.limb_workspace import LimbWorkspace
 
-STUBBORN = """
+MARK = f"stubborn-{uuid.uuid4().hex}"
+STUBBORN = f"""
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        os.write(1, b"detached\\n")
+        os.write(1, b"{MARK}\\n")
         while True:
             time.sleep(60)
     os._exit(0)
@@ -35,12 +37,12 @@ while True:
 """
 
 
-def running_with(words: bytes) -> list[int]:
+def running_with(words: str) -> list[int]:
     """The processes of this machine, zombies aside, with these words in their command line."""
     found: list[int] = []
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if words in (place / "cmdline").read_bytes() and int(place.name) != os.getpid():
+            if words.encode() in (place / "cmdline").read_bytes() and int(place.name) != os.getpid():
                 found.append(int(place.name))
     return found
 
@@ -107,9 +109,9 @@ def test_a_flood_is_cut_and_does_not_block(repository: Repository) -> None:
 
 def test_nothing_outlives_the_command(repository: Repository) -> None:
     with repository.shadow() as shadow:
-        done = shadow.run(["sh", "-c", "setsid sleep 7654321 & exit 5"], deadline=60)
+        done = shadow.run(["sh", "-c", f"setsid sh -c 'sleep 60; : {MARK}' & exit 5"], deadline=60)
         assert done.returncode == 5
-        assert running_with(b"7654321") == []
+        assert running_with(MARK) == []
 
 
 def test_the_whole_tree_is_dead_at_the_deadline(repository: Repository) -> None:
@@ -119,8 +121,8 @@ def test_the_whole_tree_is_dead_at_the_deadline(repository: Repository) -> None:
         assert done.timed_out
         assert done.returncode is None
         assert done.ms < (seconds + 1) * 1000
-        assert b"detached" in done.stdout
-        assert running_with(b"detached") == []
+        assert MARK.encode() in done.stdout
+        assert running_with(MARK) == []
 
 
 def test_a_child_talks_over_its_channel(repository: Repository) -> None:
@@ -244,5 +246,5 @@ def test_an_interrupt_kills_the_tree(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             shadow.run([sys.executable, "-c", STUBBORN], deadline=60)
         timer.join()
-    assert running_with(b"detached") == []
+    assert running_with(MARK) == []
     assert descendants(os.getpid()) == before
