@@ -242,9 +242,12 @@ def test_an_interrupt_kills_the_tree(tmp_path: Path) -> None:
         main = threading.main_thread().ident
         assert main is not None
         timer = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))
+        # A shell that starts us in the background has us ignore it.
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             shadow.run([sys.executable, "-c", STUBBORN], deadline=60)
         timer.join()
+        signal.signal(signal.SIGINT, handler)
     assert running_with(MARK) == []
     assert descendants(os.getpid()) == before
