@@ -17,7 +17,7 @@ VSIX := client/out/octolimb.vsix
 HAS_NODE := $(shell command -v npm >/dev/null 2>&1 && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null && echo yes)
 LEFT_OUT = printf '\n!!! LEFT OUT: %s\n!!! %s\n\n' $(1) $(2) | tee -a .venv/left-out; [ -z "$${CI:-}" ] || { echo 'octolimb: in CI nothing may be left out' >&2; exit 1; }
 
-.PHONY: help setup demo test check check-client format editor vsix bench campaign repair-table lock clean
+.PHONY: help setup demo test check check-client format editor vsix bench campaign repair-table bug-table lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -77,6 +77,9 @@ repair-table: $(SETUP) ## Repair every problem of DATA=path and print the table
 	@[ -n "$${DATA:-$(DATA)}" ] || { echo 'octolimb: say which problems: make repair-table DATA=path' >&2; exit 2; }
 	@[ -r "$(DATA)" ] || { echo 'octolimb: cannot read $(DATA)' >&2; exit 2; }
 	@$(PY) tests/scenarios/repair_table.py "$(DATA)"
+
+bug-table: $(SETUP) ## Repair forty bugs of real projects and print the table
+	@$(PY) tests/scenarios/bug_table.py
 
 lock: $(SETUP) ## Resolve the pinned requirements anew
 	@.venv/bin/uv pip compile pyproject.toml --group dev --generate-hashes --no-annotate --no-header \

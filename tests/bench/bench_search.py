@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import demo
-from project import project_python, real_project
+from project import real_project
+from released import python_of
 
 TEST = "tests/test_iterutils.py::test_chunk_ranges"
 COLD_RUNS = 5
@@ -38,6 +39,6 @@ def run(rounds: int) -> None:
 
 def _cold_run(root: Path) -> float:
     began = time.perf_counter()
-    command = [str(project_python(root)), "-m", "pytest", "-q", "-p", "no:cacheprovider", TEST]
+    command = [str(python_of(root)), "-m", "pytest", "-q", "-p", "no:cacheprovider", TEST]
     subprocess.run(command, cwd=root, check=False, capture_output=True)
     return time.perf_counter() - began

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from project import project_python, real_project
+from project import real_project
+from released import python_of
 from timing import interleave, print_medians
 
 from octolimb.sense.tests.run import TestSelection, run_tests
@@ -33,13 +34,13 @@ def run(rounds: int) -> None:
             assert done.results
 
         def in_place() -> None:
-            _pytest(root, project_python(root))
+            _pytest(root, python_of(root))
 
         def copied() -> None:
             copy = Path(scratch) / "copy"
             shutil.copytree(root, copy, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
             (copy / EDITED).write_text(edited.read_text(EDITED))
-            _pytest(copy, project_python(root))
+            _pytest(copy, python_of(root))
             shutil.rmtree(copy)
 
         names = {

@@ -8,17 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import demo
+from released import BOLTONS
 
 
 @contextmanager
 def real_project(*, broken: bool) -> Iterator[Path]:
     """The root of the demo's project, whole or with the demo's one broken line."""
     with TemporaryDirectory(prefix="octolimb-bench-") as directory:
-        root = demo.prepare(Path(directory))
+        root = BOLTONS.prepare(Path(directory))
         if broken:
             demo.break_line(root)
         yield root
-
-
-def project_python(root: Path) -> Path:
-    return root / ".venv" / "bin" / "python"

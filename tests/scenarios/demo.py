@@ -13,15 +13,11 @@ import hashlib
 import json
 import subprocess
 import sys
-import tarfile
 import tempfile
-import venv
-from collections.abc import Sequence
 from pathlib import Path
 
-PROJECT = "boltons==26.2.0"
-SHA256 = "d39cfd15c1a1c3bd4d705c82252fa9edb8e4f5e8cc039f8e39afac7b1b47e92c"
-TOOLS = "pytest==9.0.3"
+from released import BOLTONS, python_of
+
 FILE = "boltons/iterutils.py"
 TESTS = "tests/test_iterutils.py"
 RIGHT = "        if i + chunk_size >= input_stop:\n"
@@ -40,8 +36,8 @@ def main() -> int:
 
 
 def demonstrate(directory: Path) -> int:
-    say(f"1. {PROJECT}, a real project with its tests, from the package registry")
-    root = prepare(directory)
+    say(f"1. {BOLTONS.name} {BOLTONS.release}, a real project with its tests, from the package registry")
+    root = BOLTONS.prepare(directory)
     say(f"2. One line of {FILE} is broken, the way people do it")
     break_line(root)
     print(f"   -{RIGHT.rstrip()}\n   +{WRONG.rstrip()}")
@@ -68,32 +64,6 @@ def demonstrate(directory: Path) -> int:
     return 0
 
 
-def prepare(directory: Path) -> Path:
-    """The unpacked project with an environment of its own; what is there already is used again."""
-    archive = download(directory)
-    with tarfile.open(archive) as tar:
-        tar.extractall(directory, filter="data")
-    root = directory / archive.name.removesuffix(".tar.gz")
-    python = root / ".venv" / "bin" / "python"
-    if not python.exists():
-        venv.create(root / ".venv", with_pip=True)
-        quietly([python, "-m", "pip", "install", TOOLS])
-    return root
-
-
-def download(directory: Path) -> Path:
-    pinned = directory / "pinned.txt"
-    pinned.write_text(f"{PROJECT} --hash=sha256:{SHA256}\n")
-    name, _, release = PROJECT.partition("==")
-    archive = directory / f"{name}-{release}.tar.gz"
-    if not archive.exists():
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "--require-hashes"]
-        quietly([*command, "--dest", directory, "--requirement", pinned])
-    if hashlib.sha256(archive.read_bytes()).hexdigest() != SHA256:
-        sys.exit(f"{archive} is not the release that was pinned")
-    return archive
-
-
 def break_line(root: Path) -> None:
     source = (root / FILE).read_text()
     assert source.count(RIGHT) == 1, "the line to break is not there"
@@ -101,9 +71,8 @@ def break_line(root: Path) -> None:
 
 
 def first_failing_test(root: Path) -> str:
-    python = root / ".venv" / "bin" / "python"
     command = [
-        str(python),
+        str(python_of(root)),
         "-m",
         "pytest",
         "-q",
@@ -133,12 +102,6 @@ def fingerprint(root: Path) -> dict[str, tuple[int, int, str]]:
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         found[str(path.relative_to(root))] = (status.st_mode, status.st_mtime_ns, content)
     return found
-
-
-def quietly(command: Sequence[str | Path]) -> None:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"failed: {' '.join(map(str, command))}\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
 
 
 def say(line: str) -> None:
