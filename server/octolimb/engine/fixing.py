@@ -37,6 +37,8 @@ Status = Literal["proposed", "applied", "none", "denied", "ask", "stale"]
 _RUN_SHARE = 0.25
 """Of the budget, for one cold run of what the targets name: a test that takes longer is taken to hang."""
 _LEAST_RUN_SECONDS = 1.5
+_SLOW_RUN_SHARE = 0.5
+"""Of the budget, for a second run where the first one's time was up before any test told anything."""
 _SUITE_SECONDS = 600.0
 _LEAST_CONFIRMING_SECONDS = 60.0
 _NEVER_REACHED = "not run:"
@@ -139,8 +141,10 @@ def _find_pain(engine: Engine, snapshot: Snapshot, targets: Sequence[Target], bu
     broken: tuple[Finding, ...] = ()
     found = 0
     for selection in _selections(snapshot, named, sources, everything=not targets):
-        with engine.host.project(snapshot) as shadow:
-            run = run_tests(shadow, snapshot, engine.interpreter, selection, deadline=deadline)
+        run = _run_cold(engine, snapshot, selection, deadline)
+        if run.timed_out and not any(_fails(result, named) for result in run.results.values()):
+            # Nothing was seen to hang or to fail: the machine is slow, and the run says nothing yet.
+            run = _run_cold(engine, snapshot, selection, max(2 * deadline, budget * _SLOW_RUN_SHARE))
         _refuse_unknown(run, targets)
         found += len(run.collected)
         tests += tuple(result for result in run.results.values() if _fails(result, named))
@@ -150,6 +154,11 @@ def _find_pain(engine: Engine, snapshot: Snapshot, targets: Sequence[Target], bu
     names.update(dict.fromkeys(test for finding in broken for test in _kept_from_running(finding, snapshot)))
     confirming = max(_LEAST_CONFIRMING_SECONDS, 4 * budget)
     return LimbGoal(tuple(names), sources if findings else (), Pain(tests, findings), found, deadline, confirming)
+
+
+def _run_cold(engine: Engine, snapshot: Snapshot, selection: TestSelection, deadline: float) -> TestRun:
+    with engine.host.project(snapshot) as shadow:
+        return run_tests(shadow, snapshot, engine.interpreter, selection, deadline=deadline)
 
 
 def _selections(
