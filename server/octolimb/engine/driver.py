@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,7 +18,7 @@ from octolimb.core.verdicts import Finding, Outcome, Verdict
 from octolimb.engine.confirming import Confirmation
 from octolimb.engine.engine import SENSORS, Engine
 from octolimb.engine.offline import Ground, candidates_of, hints_of
-from octolimb.limbs.candidates import Candidate, Suspicion, Trial, TrialStatus
+from octolimb.limbs.candidates import Candidate, CandidateBatch, Suspicion, Trial, TrialStatus
 from octolimb.limbs.coders.ranking import rank
 from octolimb.limbs.effects import (
     Confirm,
@@ -198,12 +197,12 @@ class LimbDriver:
 
     # -- generating and trying ---------------------------------------------------------------------------------
 
-    def _generate(self, coder: str, snapshot: Snapshot, pain: Pain) -> tuple[Candidate, ...]:
+    def _generate(self, coder: str, snapshot: Snapshot, pain: Pain) -> CandidateBatch:
         key = (coder, id(snapshot))
         if key not in self._streams:
             ground = Ground(snapshot, pain, self._suspicion(snapshot, pain))
             self._streams[key] = candidates_of(coder, self._engine, ground)
-        return tuple(islice(self._streams[key], _BATCH[coder]))
+        return CandidateBatch(self._streams[key], _BATCH[coder])
 
     def _suspicion(self, snapshot: Snapshot, pain: Pain) -> Suspicion:
         if id(snapshot) not in self._suspicions:
@@ -232,7 +231,7 @@ class LimbDriver:
         return self._sessions[id(snapshot)]
 
     def _twitch(
-        self, snapshot: Snapshot, pain: Pain, candidates: tuple[Candidate, ...], patience: _Patience
+        self, snapshot: Snapshot, pain: Pain, candidates: Iterable[Candidate], patience: _Patience
     ) -> tuple[Trial, ...]:
         began = time.monotonic()
         trials: list[Trial] = []
@@ -244,7 +243,7 @@ class LimbDriver:
         return tuple(trials)
 
     def _try(
-        self, snapshot: Snapshot, pain: Pain, candidates: tuple[Candidate, ...], patience: _Patience
+        self, snapshot: Snapshot, pain: Pain, candidates: Iterable[Candidate], patience: _Patience
     ) -> Iterator[Trial]:
         session = self._session(snapshot, pain)
         if session is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from octolimb.core.overlay import Entry
@@ -50,6 +51,25 @@ class Candidate:
                 text = text[: edit.start] + edit.text + text[edit.end :]
             entries[path] = document.with_text(text)
         return snapshot.with_edits(entries)
+
+
+class CandidateBatch:
+    """The next candidates of a stream, at most `most` of them; false where there are none.
+
+    All but the first are made only when they are asked for, so that some are tried while others are still being made.
+    To be gone through once; what was not taken stays in the stream.
+    """
+
+    def __init__(self, stream: Iterator[Candidate], most: int) -> None:
+        self._first = tuple(islice(stream, 1))
+        self._rest = islice(stream, most - 1)
+
+    def __bool__(self) -> bool:
+        return bool(self._first)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        yield from self._first
+        yield from self._rest
 
 
 TrialStatus = Literal["passed", "failed", "hung", "crashed", "unsupported"]

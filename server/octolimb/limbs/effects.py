@@ -5,14 +5,14 @@ Pure values, so that a test can play the world with canned replies. Nothing here
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from octolimb.core.proposals import Decision
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Verdict
-from octolimb.limbs.candidates import Candidate, Trial
+from octolimb.limbs.candidates import Candidate, CandidateBatch, Trial
 from octolimb.limbs.pain import Pain
 
 
@@ -39,7 +39,7 @@ class Sense:
 
 @dataclass(frozen=True)
 class Generate:
-    """Ask one coder for its next candidates on `snapshot`. Answered with a tuple of `Candidate`; empty means spent."""
+    """Ask one coder for its next candidates on `snapshot`. Answered with a `CandidateBatch`; false means spent."""
 
     coder: str
     snapshot: Snapshot
@@ -55,7 +55,7 @@ class Twitch:
 
     snapshot: Snapshot
     pain: Pain
-    candidates: tuple[Candidate, ...]
+    candidates: Iterable[Candidate]
     grace: float
 
 
@@ -95,7 +95,7 @@ class Judge:
 
 
 Effect = Sense | Generate | Twitch | Rank | Stage | Confirm | Judge
-Reply = Pain | tuple[Candidate, ...] | tuple[Trial, ...] | Snapshot | Verdict | Decision
+Reply = Pain | CandidateBatch | tuple[Candidate, ...] | tuple[Trial, ...] | Snapshot | Verdict | Decision
 
 
 @dataclass(frozen=True)

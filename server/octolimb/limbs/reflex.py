@@ -13,7 +13,7 @@ from typing import cast
 from octolimb.core.proposals import Decision
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Verdict
-from octolimb.limbs.candidates import Candidate, Trial
+from octolimb.limbs.candidates import Candidate, CandidateBatch, Trial
 from octolimb.limbs.effects import (
     Confirm,
     Effect,
@@ -126,7 +126,7 @@ def _round(
     winners: list[_Step] = []
     for coder in coders:
         while not over() and not winners:
-            batch = cast("tuple[Candidate, ...]", (yield Generate(coder, limb.snapshot, limb.pain)))
+            batch = cast("CandidateBatch", (yield Generate(coder, limb.snapshot, limb.pain)))
             if not batch:
                 break
             grace = budget.grace / limb.pain.count

@@ -14,7 +14,7 @@ from octolimb.core.overlay import Overlay
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Kind, Snapshot
 from octolimb.limbs.candidates import Candidate, TextEdit
-from octolimb.limbs.search.units import BodyPlan, FilePlan, NoPlan, Plan, Planner
+from octolimb.limbs.search.units import BodyPlan, FilePlan, NoPlan, Planner
 
 PATH = RelPath("m.py")
 
@@ -36,10 +36,11 @@ def snapshot_of(text: str) -> Snapshot:
     return Snapshot(Nothing(), (Overlay(),)).with_edits({PATH: Document(PATH, text.encode())})
 
 
-def plan(text: str, old: str, new: str) -> Plan:
+def plan(text: str, old: str, new: str) -> BodyPlan | FilePlan | NoPlan:
     start = text.index(old)
     candidate = Candidate((TextEdit(PATH, start, start + len(old), new),), "test", 1.0, new)
-    return Planner(snapshot_of(text)).plan(candidate)
+    planner = Planner(snapshot_of(text))
+    return planner.plan(candidate) or planner.file_plan(candidate)
 
 
 def rebuilt(plan: BodyPlan) -> ast.Module:
@@ -167,7 +168,7 @@ def test_whatever_the_edit_a_body_plan_means_the_same_as_the_whole_file(data: st
     )
     planner = Planner(snapshot_of(SOURCE))
     candidate = Candidate((TextEdit(PATH, start, end, new),), "test", 1.0, "")
-    found = planner.plan(candidate)
+    found = planner.plan(candidate) or planner.file_plan(candidate)
     if not isinstance(found, BodyPlan):
         return
     whole = ast.parse(SOURCE[:start] + new + SOURCE[end:])

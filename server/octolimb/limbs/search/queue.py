@@ -51,7 +51,7 @@ class CandidateQueue:
         self._size = _FIRST_BATCH
         self._dry = False
         self._since_fresh = 0
-        self._afresh: deque[Waiting] = deque()
+        self._afresh: deque[Candidate] = deque()
         self._hung: deque[Waiting] = deque()
         self._known: deque[Trial] = deque()
 
@@ -66,10 +66,8 @@ class CandidateQueue:
                 self._since_fresh += 1
                 return Batch(bodies, afresh=False, patience=0)
             self._since_fresh = _QUICK_BETWEEN
-        if self._fresh_is_due or (self._afresh and self._dry):
-            self._since_fresh = 0
-            count = min(_FRESH_BATCH, len(self._afresh))
-            return Batch([self._afresh.popleft() for _ in range(count)], afresh=True, patience=0)
+        if (self._fresh_is_due or (self._afresh and self._dry)) and (waiting := self._plan_afresh()):
+            return Batch(waiting, afresh=True, patience=0)
         return self._again() if last and self._dry and self._hung else None
 
     @property
@@ -90,8 +88,7 @@ class CandidateQueue:
         """Takes the worker's answer: a trial, unless the candidate is to be tried again in another way or later."""
         status = answer["s"]
         if status == "unsupported" and isinstance(waiting.plan, BodyPlan):
-            self._queue_afresh(waiting.candidate)
-            yield from self.known()
+            self._afresh.append(waiting.candidate)
         elif status == "hung" and waiting.patience < MOST_PATIENCE:
             self._hung.append(replace(waiting, patience=waiting.patience + 1))
         else:
@@ -113,21 +110,27 @@ class CandidateQueue:
         self._size = _BATCH
         bodies = []
         for candidate in pulled:
-            plan = self._planner.plan(candidate) if self._parked else self._planner.file_plan(candidate)
+            plan = self._planner.plan(candidate) if self._parked else None
             if isinstance(plan, BodyPlan):
                 bodies.append(Waiting(candidate, plan))
-            elif isinstance(plan, FilePlan):
-                self._afresh.append(Waiting(candidate, plan))
-            else:
+            elif isinstance(plan, NoPlan):
                 self._reject(candidate, plan)
+            else:
+                self._afresh.append(candidate)
         return bodies
 
-    def _queue_afresh(self, candidate: Candidate) -> None:
-        plan = self._planner.file_plan(candidate)
-        if isinstance(plan, FilePlan):
-            self._afresh.append(Waiting(candidate, plan))
-        else:
-            self._reject(candidate, plan)
+    def _plan_afresh(self) -> list[Waiting]:
+        """The next ones to be imported afresh. Planned only now: it parses whole files, and few get their turn."""
+        self._since_fresh = 0
+        waiting: list[Waiting] = []
+        while self._afresh and len(waiting) < _FRESH_BATCH:
+            candidate = self._afresh.popleft()
+            plan = self._planner.file_plan(candidate)
+            if isinstance(plan, FilePlan):
+                waiting.append(Waiting(candidate, plan))
+            else:
+                self._reject(candidate, plan)
+        return waiting
 
     def _reject(self, candidate: Candidate, plan: NoPlan) -> None:
         self._known.append(Trial(candidate, "failed" if plan.broken else "unsupported", why=plan.why))

@@ -59,9 +59,6 @@ class NoPlan:
     broken: bool
 
 
-Plan = BodyPlan | FilePlan | NoPlan
-
-
 class Planner:
     """Plans candidates against one snapshot, and parses each file of it once."""
 
@@ -69,24 +66,20 @@ class Planner:
         self._snapshot = snapshot
         self._files: dict[RelPath, _File | NoPlan] = {}
 
-    def plan(self, candidate: Candidate) -> Plan:
-        """The cheapest sound way to try a candidate."""
+    def plan(self, candidate: Candidate) -> BodyPlan | NoPlan | None:
+        """How to try a candidate by exchanging bodies; None where only `file_plan` will do."""
         if not candidate.edits:
             return NoPlan("it changes nothing", broken=False)
         units: list[Unit] = []
-        whole = False
         for path in sorted(candidate.paths):
             file = self._file(path)
             if isinstance(file, NoPlan):
                 return file
             found = file.units([edit for edit in candidate.edits if edit.path == path])
-            if isinstance(found, NoPlan):
+            if found is None or isinstance(found, NoPlan):
                 return found
-            if found is None:
-                whole = True
-            else:
-                units += found
-        return self.file_plan(candidate) if whole else BodyPlan(tuple(units))
+            units += found
+        return BodyPlan(tuple(units))
 
     def file_plan(self, candidate: Candidate) -> FilePlan | NoPlan:
         """The way that is always sound, though slower."""
