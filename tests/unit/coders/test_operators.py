@@ -69,6 +69,9 @@ BY_LITERAL = [
     ("if a:\n    return ' '\nreturn ' '", "if a:\n    return ''\nreturn ''"),
     ("if a:\n    return True\nreturn False", "if a:\n    return False\nreturn True"),
     ("return s == 's'", "return s == s"),
+    ("return a + 1", "return a + b"),
+    ("for x in []:\n    a = x\nreturn a", "for x in xs:\n    a = x\nreturn a"),
+    ("b = len(())\nreturn b", "b = len(xs)\nreturn b"),
 ]
 
 BY_NAME = [

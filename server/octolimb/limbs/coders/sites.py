@@ -110,6 +110,12 @@ class Routine:
         return [ast.literal_eval(text) for text in dict.fromkeys((*self.pain.constants, *self.pain.expected))]
 
     @cached_property
+    def unread(self) -> set[str]:
+        """The names that the function is given or binds, and never reads."""
+        read = {node.id for node in self.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        return {name for name in self.scope.locals if name not in read and name not in ("self", "cls", "_")}
+
+    @cached_property
     def changed(self) -> set[str]:
         """The names that the function binds more than once or updates."""
         found: set[str] = set()

@@ -156,6 +156,23 @@ def string_to_name(site: Site, node: ast.AST) -> Iterator[Mutation]:
             yield site.replace("string-to-name", cost, node, node.value + suffix)
 
 
+@on(ast.Constant, ast.List, ast.Tuple, ast.Dict)
+def literal_to_name(site: Site, node: ast.AST) -> Iterator[Mutation]:
+    """A name in the place of a literal: one that nothing reads first; of displays, only the empty ones."""
+    display = not isinstance(node, ast.Constant)
+    if getattr(node, "elts", None) or getattr(node, "values", None):
+        return
+    unread = site.routine.unread
+    for rank, name in enumerate(sorted(site.names_at(node), key=lambda name: name not in unread)[:12]):
+        if name in unread:
+            yield site.replace("literal-to-name", 1.0 + 0.1 * rank, node, name)
+        elif display and name not in ("self", "cls", "_"):
+            yield site.replace("literal-to-name", 2.4 + 0.1 * rank, node, name)
+    if display:
+        for rank, attribute in enumerate(list(site.routine.own_attributes)[:8]):
+            yield site.replace("literal-to-name", 2.6 + 0.1 * rank, node, attribute)
+
+
 @on(ast.Constant)
 def change_none(site: Site, node: ast.AST) -> Iterator[Mutation]:
     assert isinstance(node, ast.Constant)
