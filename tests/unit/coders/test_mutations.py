@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Callable
 from itertools import islice, takewhile
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,7 @@ from octolimb.limbs.coders.sites import NODE_OPERATORS, STATEMENT_OPERATORS
 
 PATH = RelPath("module.py")
 NO_PAIN = PainHints()
+LIBRARY = sorted(path for path in Path(json.__file__).parent.parent.glob("[a-z]*.py") if path.stat().st_size < 40_000)
 EVERYWHERE = dict.fromkeys(range(1, 200), 1.0)
 
 SAMPLE = '''\
@@ -232,6 +235,15 @@ EXPRESSIONS = st.recursive(
     ),
     max_leaves=6,
 )
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_no_line_of_the_standard_library_is_too_much_for_an_operator(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(LIBRARY)).read_text(encoding="utf-8")
+    line = data.draw(st.integers(1, text.count("\n") + 1))
+    for _ in islice(generate(text, PATH, {line: 1.0}, pain=NO_PAIN), 40):
+        pass
 
 
 @settings(deadline=None, max_examples=40)

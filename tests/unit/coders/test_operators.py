@@ -70,6 +70,7 @@ BY_LITERAL = [
     ("if a:\n    return True\nreturn False", "if a:\n    return False\nreturn True"),
     ("return s == 's'", "return s == s"),
     ("return a + 1", "return a + b"),
+    ("return f(\n    a,  # one, two\n    1,\n)", "return f(\n    a,  # one, two\n    2,\n)"),
     ("for x in []:\n    a = x\nreturn a", "for x in xs:\n    a = x\nreturn a"),
     ("b = len(())\nreturn b", "b = len(xs)\nreturn b"),
 ]

@@ -1,7 +1,8 @@
 """Which candidates to try next, and how: swapped in or imported afresh, at first or again with more patience.
 
 Pure bookkeeping: it sends nothing. Every candidate that it takes in comes out as exactly one trial, or, where time
-ran out before it was tried, not at all.
+ran out before it was tried, not at all. A candidate that changes what ran while the project was imported has a second
+chance, since a swap comes too late for that: where it passes after all, it comes out once more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
+from octolimb.core.paths import RelPath
 from octolimb.limbs.candidates import Candidate, Trial
 from octolimb.limbs.search.units import BodyPlan, FilePlan, NoPlan, Planner
 
@@ -21,6 +23,9 @@ _FRESH_BATCH: Final = 8
 _QUICK_BETWEEN: Final = 4
 """How many batches of bodies go out between two of those to be imported afresh, which are slow."""
 MOST_PATIENCE: Final = 2
+
+Place = tuple[RelPath, int, str]
+"""A function of the project: its file, the one-based line where it begins, decorators included, and its name."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,16 @@ class Batch:
 
 
 class CandidateQueue:
-    """Feeds candidates out in batches and turns answers into trials. `parked`: bodies can be swapped at all."""
+    """Feeds candidates out in batches and turns answers into trials."""
 
-    def __init__(self, candidates: Iterator[Candidate], planner: Planner, *, parked: bool) -> None:
+    def __init__(
+        self, candidates: Iterator[Candidate], planner: Planner, *, parked: bool, ran: frozenset[Place] = frozenset()
+    ) -> None:
+        """`parked`: bodies can be swapped at all. `ran` are the functions that ran while the project was imported."""
         self._candidates = candidates
+        self._ran = ran
+        self._urgent: deque[Candidate] = deque()
+        self._second: set[int] = set()
         self._planner = planner
         self._parked = parked
         self._size = _FIRST_BATCH
@@ -72,12 +83,12 @@ class CandidateQueue:
 
     @property
     def _fresh_is_due(self) -> bool:
-        return len(self._afresh) >= _FRESH_BATCH and self._since_fresh >= _QUICK_BETWEEN
+        return bool(self._urgent) or (len(self._afresh) >= _FRESH_BATCH and self._since_fresh >= _QUICK_BETWEEN)
 
     @property
     def exhausted(self) -> bool:
         """True where no candidate waits, but for those on their way."""
-        return self._dry and not (self._afresh or self._hung or self._known)
+        return self._dry and not (self._urgent or self._afresh or self._hung or self._known)
 
     def known(self) -> Iterator[Trial]:
         """The trials that needed no trying."""
@@ -87,6 +98,18 @@ class CandidateQueue:
     def settle(self, waiting: Waiting, answer: dict[str, Any]) -> Iterator[Trial]:
         """Takes the worker's answer: a trial, unless the candidate is to be tried again in another way or later."""
         status = answer["s"]
+        if isinstance(waiting.plan, BodyPlan) and any(unit.place in self._ran for unit in waiting.plan.units):
+            if status == "passed":
+                # A swap that came too late tells little: only what passes afresh is worth confirming.
+                self._urgent.append(waiting.candidate)
+                return
+            if status in ("failed", "crashed"):
+                self._second.add(id(waiting.candidate))
+                self._afresh.append(waiting.candidate)
+        elif isinstance(waiting.plan, FilePlan) and id(waiting.candidate) in self._second:
+            self._second.discard(id(waiting.candidate))
+            if status != "passed":
+                return
         if status == "unsupported" and isinstance(waiting.plan, BodyPlan):
             self._afresh.append(waiting.candidate)
         elif status == "hung" and waiting.patience < MOST_PATIENCE:
@@ -121,10 +144,11 @@ class CandidateQueue:
 
     def _plan_afresh(self) -> list[Waiting]:
         """The next ones to be imported afresh. Planned only now: it parses whole files, and few get their turn."""
-        self._since_fresh = 0
         waiting: list[Waiting] = []
-        while self._afresh and len(waiting) < _FRESH_BATCH:
-            candidate = self._afresh.popleft()
+        queue = self._urgent or self._afresh
+        self._since_fresh = self._since_fresh if self._urgent else 0
+        while queue and len(waiting) < _FRESH_BATCH:
+            candidate = queue.popleft()
             plan = self._planner.file_plan(candidate)
             if isinstance(plan, FilePlan):
                 waiting.append(Waiting(candidate, plan))

@@ -247,7 +247,8 @@ class SearchSession:
         flying: deque[_Flight] = deque()
         try:
             self._open()
-            queue = CandidateQueue(candidates, self._planner, parked=self._parked and self._failing())
+            ran = frozenset((RelPath(path), first, name) for path, first, name in self._hello.get("ran", ()))
+            queue = CandidateQueue(candidates, self._planner, parked=self._parked and self._failing(), ran=ran)
             while not stop() and time.monotonic() < until:
                 while len(flying) < _AHEAD and (batch := queue.take(last=not flying)):
                     flying.append(self._launch(batch, until))

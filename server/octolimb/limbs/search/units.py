@@ -36,6 +36,10 @@ class Unit:
     decorated: bool
     text: str
 
+    @property
+    def place(self) -> tuple[RelPath, int, str]:
+        return self.path, self.first, self.name
+
 
 @dataclass(frozen=True)
 class BodyPlan:

@@ -135,7 +135,8 @@ def change_arguments(site: Site, node: ast.AST) -> Iterator[Mutation]:
     assert isinstance(node, ast.Call)
     items = site.source.items(node)
     text = site.source.text
-    plain = len(node.args)
+    # Where a comment stands between the arguments, their text cannot be told apart.
+    plain = len(node.args) if items else 0
     for first in range(plain):
         for second in range(first + 1, min(plain, first + 3)):
             (a, b), (c, d) = items[first], items[second]
