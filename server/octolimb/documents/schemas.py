@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from octolimb.core.errors import BadInput
-from octolimb.documents import models
+from octolimb.documents import models, wire
 
 DOCUMENTS: Final[dict[str, type[BaseModel]]] = {
     "crate": models.Crate,
@@ -20,6 +20,18 @@ DOCUMENTS: Final[dict[str, type[BaseModel]]] = {
     "schemas": models.SchemasDocument,
     "trust": models.TrustDocument,
     "verdict": models.VerdictDocument,
+    "wire-accepted": wire.Accepted,
+    "wire-cause": wire.CauseFound,
+    "wire-limb": wire.LimbStatus,
+    "wire-limb-start": wire.LimbStart,
+    "wire-proposal": wire.ProposalEvent,
+    "wire-proposal-accept": wire.ProposalAccept,
+    "wire-proposal-shown": wire.ProposalShown,
+    "wire-proposals": wire.ProposalsListed,
+    "wire-sense": wire.SenseRequestParams,
+    "wire-shadow-content": wire.ShadowContent,
+    "wire-tests": wire.TestsListed,
+    "wire-went-back": wire.WentBack,
 }
 
 
@@ -33,8 +45,8 @@ def schema_of(name: str) -> dict[str, object]:
 
 
 def _mode(name: str) -> Literal["validation", "serialization"]:
-    """A crate is what we read, everything else what we write."""
-    return "validation" if name == "crate" else "serialization"
+    """A request is what we read, everything else what we write."""
+    return "validation" if issubclass(DOCUMENTS[name], (models.Crate, wire.WireRequest)) else "serialization"
 
 
 def all_schemas() -> dict[str, dict[str, object]]:
