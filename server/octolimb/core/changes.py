@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from octolimb.core.document import Document
+from octolimb.core.lines import edited_blocks
 from octolimb.core.paths import RelPath
 from octolimb.core.positions import Position, Span
 from octolimb.core.snapshot import Snapshot
@@ -87,8 +88,8 @@ class ChangeSet:
         """The separate edits, numbered `h1`, `h2` and so on in path order; a create, delete or rename is one hunk."""
         found: list[Hunk] = []
         for change in self:
-            for low, high in _edited_ranges(change):
-                span = Span(Position(low, 0), Position(high, 0))
+            for block in edited_blocks(change):
+                span = Span(Position(block.old_low, 0), Position(block.old_high, 0))
                 found.append(Hunk(f"h{len(found) + 1}", change.path, span))
         return tuple(found)
 
@@ -140,13 +141,6 @@ def _lines(document: Document | None) -> list[str]:
         return []
     text = ("\ufeff" if document.bom else "") + document.text
     return [line + "\n" for line in text.split("\n")[:-1]] + ([last] if (last := text.rpartition("\n")[2]) else [])
-
-
-def _edited_ranges(change: Change) -> list[tuple[int, int]]:
-    old, new = _lines(change.before), _lines(change.after)
-    opcodes = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    ranges = [(low, high) for tag, low, high, _, _ in opcodes if tag != "equal"]
-    return ranges if change.kind == "modify" and ranges else [(0, len(old))]
 
 
 def _file_diff(change: Change) -> str:

@@ -7,6 +7,8 @@ OctolimbError
 ├── NotText                  the file's bytes are not text in its declared encoding
 ├── CannotSense              a requested sensor could not run at all
 ├── CannotIsolate            no shadow can be made on this machine or for this root
+├── Cancelled                somebody who was waiting for it no longer wants it
+├── TimeIsUp                 its deadline passed before there was an answer
 ├── Stale                    the base moved since the change set was made
 └── ApplyFailed              the disk refused; every file is as it was before
 """
@@ -53,6 +55,14 @@ class CannotSense(OctolimbError):
 
 class CannotIsolate(OctolimbError):
     code = "cannot-isolate"
+
+
+class Cancelled(OctolimbError):
+    code = "cancelled"
+
+
+class TimeIsUp(OctolimbError):
+    code = "time-is-up"
 
 
 class Stale(OctolimbError):

@@ -23,6 +23,7 @@ from octolimb.engine.driver import LimbDriver, LimbGoal, LimbProgress
 from octolimb.engine.engine import SENSORS, Engine
 from octolimb.engine.offline import CODERS
 from octolimb.engine.targets import Target, parse_target
+from octolimb.guard.rulings import Role
 from octolimb.guard.secrets import warm_up
 from octolimb.limbs.effects import LimbOutcome, LimbState, Retracted
 from octolimb.limbs.pain import Pain
@@ -59,8 +60,27 @@ class FixRequest:
 
 
 @dataclass(frozen=True)
+class Solution:
+    """A proposal with the states that it leads from and to, both of one base that stays as it was when it was read.
+
+    `goal` are the node ids of the tests that it makes pass: `required` when it is sensed again. `pain` is what hurt,
+    in at most three lines. `role` is whose change it is to the guard.
+    """
+
+    proposal: Proposal
+    before: Snapshot
+    after: Snapshot
+    goal: tuple[str, ...] = ()
+    pain: tuple[str, ...] = ()
+    role: Role = "repair"
+
+
+@dataclass(frozen=True)
 class FixResult:
-    """How it ended, in one line, with what hurt in at most three; `attempts` candidates were tried in `searched` s."""
+    """How it ended, in one line, with what hurt in at most three; `attempts` candidates were tried in `searched` s.
+
+    `state` is the limb's last one. `solutions` are the proposals with their contents, in the same order.
+    """
 
     status: Status
     message: str
@@ -70,6 +90,8 @@ class FixResult:
     refused: tuple[str, ...] = ()
     attempts: int = 0
     searched: float = 0.0
+    state: LimbState = LimbState.SURRENDERED
+    solutions: tuple[Solution, ...] = ()
 
 
 def fix(
