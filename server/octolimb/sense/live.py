@@ -7,9 +7,8 @@ client: it publishes nothing, and debouncing is its caller's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from octolimb.core.paths import RelPath
@@ -100,7 +99,8 @@ class LiveSensing:
 
     def status(self) -> tuple[SensorRun, ...]:
         """For `lint` and `types`, in this order: `ran` while it answers, `skipped` before its start, `crashed` with
-        the reason while it is down. `ms` is how long it has been so."""
+        the reason while it is down. `ms` is how long it has been so.
+        """
         raise NotImplementedError
 
     async def settle(self, snapshot: Snapshot, paths: Collection[RelPath]) -> Settled:

@@ -49,6 +49,13 @@ class PrivateCopy:
     @classmethod
     def of(cls, root: Path) -> PrivateCopy:
         """Copies the tree as it is now. Raises `CannotIsolate` where it cannot be read or there is no room."""
+        copy = cls.reserve(root)
+        copy.fill(root)
+        return copy
+
+    @classmethod
+    def reserve(cls, root: Path) -> PrivateCopy:
+        """A copy of `root` with nothing in it yet; see `fill`. Raises `CannotIsolate`."""
         copy: PrivateCopy | None = None
         place = scratch_place(root)
         remove_abandoned(place)
@@ -56,16 +63,22 @@ class PrivateCopy:
             copy = cls(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place)).resolve(), f"root-{root.name}")
             for directory in (copy.root, copy.home, copy.temporary):
                 directory.mkdir(mode=0o700)
-            copy._fill(root)
         except OSError as error:
             if copy is not None:
                 copy.drop()
             raise _refusal(error) from None
-        except BaseException:
-            if copy is not None:
-                copy.drop()
-            raise
         return copy
+
+    def fill(self, root: Path) -> None:
+        """Copies the tree as it is now. Raises `CannotIsolate`; then the copy is dropped."""
+        try:
+            self._fill(root)
+        except OSError as error:
+            self.drop()
+            raise _refusal(error) from None
+        except BaseException:
+            self.drop()
+            raise
 
     def apply(self, entries: list[CrateEntry], contents: bytes) -> None:
         """Makes the edits, then gives every directory that they did not touch its own mode and time again."""

@@ -33,10 +33,10 @@ from octolimb.workspace.disk import DiskBase
 
 OPTIONAL_PARTS: Final = ("ipc", "network", "devices", "processes")
 """What a shadow can be without, and is then only partly a sandbox."""
-_AREA_BYTES: Final = 1 << 30
+AREA_BYTES: Final = 1 << 30
 _LEAST_MEMORY_BYTES: Final = 16 << 30
 _PROBE_SECONDS: Final = 20.0
-_FORCING_VARIABLE: Final = "OCTOLIMB_ISOLATION"
+FORCING_VARIABLE: Final = "OCTOLIMB_ISOLATION"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Probed:
 class ShadowHost:
     """One per root; a context manager; safe to share between threads. Its launcher starts with the first need."""
 
-    def __init__(self, base: DiskBase, *, keep: Sequence[Path] = (), area_bytes: int = _AREA_BYTES) -> None:
+    def __init__(self, base: DiskBase, *, keep: Sequence[Path] = (), area_bytes: int = AREA_BYTES) -> None:
         """`keep`: further directories that children must be able to read.
 
         `area_bytes` is the most that one child may write to the repository's shadow, and to each private directory.
@@ -116,9 +116,9 @@ class ShadowHost:
         return self._launcher.pid
 
     def _try_out(self) -> Probed:
-        forced = os.environ.get(_FORCING_VARIABLE)
+        forced = os.environ.get(FORCING_VARIABLE)
         if forced == "copy":
-            return self._fall_back(f"{_FORCING_VARIABLE}=copy asks for a private copy")
+            return self._fall_back(f"{FORCING_VARIABLE}=copy asks for a private copy")
         try:
             order = Order(["true"], "", {}, (), time.monotonic() + _PROBE_SECONDS)
             launched = self.launch_in_view(order, Crate.of({}), required=[])

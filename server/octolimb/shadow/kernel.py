@@ -44,6 +44,7 @@ _FLAGS_BY_NAME: Final = {
     b"nodiratime": MS_NODIRATIME,
     b"relatime": MS_RELATIME,
 }
+_MNT_DETACH: Final = 0x2
 _SYS_MOUNT_SETATTR: Final = 442
 _AT_FDCWD: Final = -100
 _AT_RECURSIVE: Final = 0x8000
@@ -88,6 +89,11 @@ def mount(source: str | None, target: str, kind: str | None, flags: int = 0, opt
     """Mounts one thing. Options are split at commas by the kernel: a path in them must hold none."""
     result = _libc.mount(_bytes(source), os.fsencode(target), _bytes(kind), ctypes.c_ulong(flags), _bytes(options))
     _check(result, target)
+
+
+def detach(target: str) -> None:
+    """Takes what is mounted topmost at `target`, and all beneath it, out of sight; what is open in it stays open."""
+    _check(_libc.umount2(os.fsencode(target), ctypes.c_int(_MNT_DETACH)), target)
 
 
 def make_read_only(target: str) -> None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from octolimb.core.errors import CannotIsolate
 from octolimb.shadow.launcher import HEADER_LENGTH_BYTES, LaunchRequest, Report
@@ -30,7 +30,7 @@ import sys, types
 for name, place in (("octolimb", sys.argv[1]), ("octolimb.shadow", sys.argv[1] + "/shadow")):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [place]
-from octolimb.shadow.launcher import serve
+from octolimb.shadow.%s import serve
 serve(int(sys.argv[2]))
 """
 _PACKAGE: Final = Path(__file__).parent.parent
@@ -40,6 +40,28 @@ _SETUP_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 10.0
 _LAUNCHES: Final = 2
 """A request that died with its launcher, before the command began, is made once more."""
+
+
+def start_helper(module: Literal["launcher", "live_host"]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Starts a process of ours that serves requests, and our end of its socket. Raises `CannotIsolate`."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        command = [sys.executable, "-I", "-S", "-c", _BOOT % module, str(_PACKAGE), str(theirs.fileno())]
+        try:
+            # Its own session keeps a terminal's Ctrl-C away: it is ours to decide what that ends.
+            # Our standard output may be a protocol's: nobody else is to hold it.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env={},
+            )
+        except OSError as error:
+            ours.close()
+            raise CannotIsolate(f"cannot start the {module} of shadow processes: {error.strerror}") from None
+    return process, ours
 
 
 class Launcher:
@@ -81,13 +103,13 @@ class Launcher:
 
     def _send(self, request: LaunchRequest, crate: Sequence[bytes], stdin: bytes | None) -> Launched:
         with contextlib.ExitStack() as theirs:
-            payload = _memory_file("octolimb-request", _encode(request, crate))
+            payload = memory_file("octolimb-request", _encode(request, crate))
             theirs.callback(os.close, payload)
             launched = Launched()
             try:
                 passed = [payload, *launched.open_theirs(theirs, channel=request["has_channel"])]
                 if stdin is not None:
-                    fd = _memory_file("octolimb-stdin", [stdin])
+                    fd = memory_file("octolimb-stdin", [stdin])
                     theirs.callback(os.close, fd)
                     passed.insert(5, fd)
                 self._pass(f"{request['mode']} {json.dumps(request['deadline'])}".encode(), passed)
@@ -117,24 +139,7 @@ class Launcher:
                     return
 
     def _start(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            command = [sys.executable, "-I", "-S", "-c", _BOOT, str(_PACKAGE), str(theirs.fileno())]
-            try:
-                # Its own session keeps a terminal's Ctrl-C away: it is ours to decide what that ends.
-                # Our standard output may be a protocol's: nobody else is to hold it.
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,
-                    env={},
-                )
-            except OSError as error:
-                ours.close()
-                raise CannotIsolate(f"cannot start the launcher of shadow processes: {error.strerror}") from None
-        self._socket = ours
+        self._process, self._socket = start_helper("launcher")
 
     def _end(self) -> None:
         if self._socket is not None:
@@ -280,7 +285,7 @@ def _encode(request: LaunchRequest, crate: Sequence[bytes]) -> list[bytes]:
     return [len(header).to_bytes(HEADER_LENGTH_BYTES, "little"), header, *crate]
 
 
-def _memory_file(name: str, parts: Sequence[bytes]) -> int:
+def memory_file(name: str, parts: Sequence[bytes]) -> int:
     fd = os.memfd_create(name)
     try:
         with open(fd, "wb", closefd=False) as file:

@@ -12,7 +12,7 @@ import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final, NamedTuple, TypedDict
 
 from octolimb.shadow import kernel
 
@@ -92,8 +92,31 @@ def prepare_view(parts: Parts) -> None:
 
 def build_view(request: ViewRequest) -> None:
     """Lays out the rest in a prepared view. Raises `OSError` where the shadow cannot be mounted."""
+    ground = clear_ground(request)
+    # With redirects a directory of the disk can be renamed. In a user namespace the kernel refuses them: there
+    # `rename` says EXDEV, as between file systems, and a program has to copy.
+    mount_shadow(ground, "", redirects=True)
+    bind_volumes(ground)
+    for fd in (ground.root_fd, ground.stage_fd, *(fd for _, fd in ground.volumes)):
+        os.close(fd)
+
+
+class Ground(NamedTuple):
+    """What a shadow stands on, as descriptors: they see through what is mounted over their paths later.
+
+    `stage_fd` is the private file system of the overlay's own directories, to which no path leads; the disk itself
+    is bound in it as `low`. `volumes` are what is mounted below the root, with their places.
+    """
+
+    root: str
+    root_fd: int
+    stage_fd: int
+    volumes: list[tuple[str, int]]
+
+
+def clear_ground(request: ViewRequest) -> Ground:
+    """Hides what is private and puts back what is kept; the shadow itself is not mounted yet. Raises `OSError`."""
     root, size = request["root"], request["area_bytes"]
-    # Descriptors see through what is mounted over their paths later.
     root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY)
     kept = [(path, os.open(path, os.O_PATH)) for path in request["keep"] if os.path.exists(path)]
     volumes = _topmost_mounts_below(root)
@@ -106,18 +129,46 @@ def build_view(request: ViewRequest) -> None:
             os.symlink(target, path)
     for path, fd in kept:
         _bind(fd, path)
+        os.close(fd)
     # What is kept may hold what is hidden, and showed it again just now.
     for hidden in request["hide_in_kept"]:
         if os.path.isdir(hidden["path"]):
             _mount_private(hidden["path"], size, hidden["mode"])
     os.makedirs(root, exist_ok=True)
-    _mount_shadow(root, root_fd, stage_fd)
-    for path, fd in volumes:
+    low = f"/proc/self/fd/{stage_fd}/low"
+    os.mkdir(low)
+    kernel.mount(f"/proc/self/fd/{root_fd}", low, None, kernel.MS_BIND)
+    return Ground(root, root_fd, stage_fd, volumes)
+
+
+def mount_shadow(ground: Ground, name: str, *, redirects: bool) -> None:
+    """Mounts an overlay at the root; what is written to it goes to the stage, in `upper` with `name` at its end.
+
+    Without `redirects` directories cannot be renamed, and the disk below may change: with them the kernel hides what
+    it takes to be new there. Raises `OSError`.
+    """
+    stage = f"/proc/self/fd/{ground.stage_fd}"
+    upper, work = f"{stage}/upper{name}", f"{stage}/work{name}"
+    for directory in (upper, work):
+        os.mkdir(directory)
+    status = os.fstat(ground.root_fd)
+    os.chmod(upper, stat.S_IMODE(status.st_mode))
+    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+        _own_like(upper, status)
+    options = f"lowerdir={stage}/low,upperdir={upper},workdir={work},index=off,metacopy=off,xino=off"
+    if os.geteuid() == 0:
+        options += ",redirect_dir=on" if redirects else ",redirect_dir=off"
+    else:
+        options += ",userxattr"
+    kernel.mount("overlay", ground.root, "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+
+
+def bind_volumes(ground: Ground) -> None:
+    """Shows what is mounted below the root in the shadow too, which would show empty directories in its place."""
+    for path, fd in ground.volumes:
         # A volume that the crate's base no longer has room for stays hidden, as it is to every overlay.
         if os.path.lexists(path):
             _bind(fd, path)
-    for fd in (root_fd, stage_fd, *(fd for _, fd in kept), *(fd for _, fd in volumes)):
-        os.close(fd)
 
 
 def write_crate(root: str, entries: list[CrateEntry], payload: memoryview) -> None:
@@ -157,23 +208,6 @@ def _mount_stage(path: str, size: int) -> int:
     """
     kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode=700,size={size}")
     return os.open(path, os.O_PATH | os.O_DIRECTORY)
-
-
-def _mount_shadow(root: str, root_fd: int, stage_fd: int) -> None:
-    stage = f"/proc/self/fd/{stage_fd}"
-    low, upper, work = f"{stage}/low", f"{stage}/upper", f"{stage}/work"
-    for directory in (low, upper, work):
-        os.mkdir(directory)
-    status = os.fstat(root_fd)
-    os.chmod(upper, stat.S_IMODE(status.st_mode))
-    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-        _own_like(upper, status)
-    kernel.mount(f"/proc/self/fd/{root_fd}", low, None, kernel.MS_BIND)
-    options = f"lowerdir={low},upperdir={upper},workdir={work},index=off,metacopy=off,xino=off"
-    # With redirects a directory of the disk can be renamed. In a user namespace the kernel refuses them: there
-    # `rename` says EXDEV, as between file systems, and a program has to copy.
-    options += ",redirect_dir=on" if os.geteuid() == 0 else ",userxattr"
-    kernel.mount("overlay", root, "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
 def _own_like(path: str, status: os.stat_result) -> None:
