@@ -30,7 +30,7 @@ SYNTAX_CODES: Final = frozenset({SYNTAX_CODE, "F701", "F702", "F704", "F706", "F
 """What Python itself refuses to compile: parse errors, and statements where they cannot stand."""
 _ERRORS: Final = SYNTAX_CODES | {"F821"}
 # Ruff's order of preference within one directory.
-_CONFIGURATIONS: Final = (".ruff.toml", "ruff.toml", "pyproject.toml")
+CONFIGURATIONS: Final = (".ruff.toml", "ruff.toml", "pyproject.toml")
 
 OUR_PYTHON: Final = f"py3{version_info.minor}"
 """The interpreter that parses in `syntax`, in ruff's spelling."""
@@ -107,10 +107,15 @@ def check_lint(
     found: list[Finding] = []
     for path, diagnostic in _diagnostics(shadow, snapshot, paths, (), deadline):
         code = diagnostic.code or SYNTAX_CODE
-        severity = Severity.ERROR if code in _ERRORS else Severity.WARNING
         span, detail = _place(snapshot, path, diagnostic, places)
-        found.append(Finding(path, span, severity, SOURCE, code, diagnostic.message, detail=detail))
+        found.append(finding_of(path, span, code, diagnostic.message, detail=detail))
     return found
+
+
+def finding_of(path: RelPath, span: Span, code: str, message: str, *, detail: str = "") -> Finding:
+    """A diagnostic of ruff as a finding: syntax errors and undefined names are errors, the rest are warnings."""
+    severity = Severity.ERROR if code in _ERRORS else Severity.WARNING
+    return Finding(path, span, severity, SOURCE, code, message, detail=detail)
 
 
 def lint_fixes(
@@ -170,7 +175,7 @@ def _diagnostics(
     present = [path for path in paths if snapshot.kind(path) is not None]
     if paths and not present:
         return []
-    rules = [*select] if _ignores_undefined_names(snapshot) else ["F821", *select]
+    rules = [*select] if ignores_undefined_names(snapshot) else ["F821", *select]
     arguments = ["--force-exclude"]
     if rules:
         arguments += ["--extend-select", ",".join(rules)]
@@ -202,13 +207,13 @@ def _place(
     return places[path].span(start.row, start.column, end.row, end.column), ""
 
 
-def _ignores_undefined_names(snapshot: Snapshot) -> bool:
+def ignores_undefined_names(snapshot: Snapshot) -> bool:
     """True where the configuration at the root says that F821 is to be ignored everywhere.
 
     On the command line `--extend-select` would overrule it. Configurations further down, or that this one extends, are
     not looked at: an undefined name too many is the safer mistake.
     """
-    for name in _CONFIGURATIONS:
+    for name in CONFIGURATIONS:
         if snapshot.kind(name) is None:
             continue
         settings = read_settings(snapshot, name)

@@ -34,7 +34,6 @@ ALL_SENSORS: Final = frozenset(SENSORS)
 _STATIC: Final = ("types", "lint", "syntax")
 """The slowest first, so that the quick ones fill the gaps."""
 _NO_TRUST: Final = "the root is not trusted, so none of its code runs; run `octolimb trust` to let it"
-_NO_INTERPRETER: Final = "without the project's interpreter: third-party imports are not judged"
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ class _Sensing:
         try:
             findings = self._recalled(name, snapshot)
             if name == "types" and self._request.interpreter is None:
-                why = _NO_INTERPRETER
+                why = types.NO_INTERPRETER
         except (CannotSense, CannotIsolate) as error:
             status, why, hint = "crashed", error.message, error.hint
         return _Sensed(SensorRun(name, status, (time.monotonic() - started) * 1000, why, hint), findings)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from octolimb.core.document import Document
 from octolimb.core.errors import OctolimbError
 from octolimb.core.paths import RelPath, join
-from octolimb.core.positions import Position, Span, point, split_lines, utf16_column
+from octolimb.core.positions import Position, Span, point, split_lines, utf16_column, utf16_length
 from octolimb.core.snapshot import Snapshot
 
 PYTHON_SUFFIXES: Final = (".py", ".pyi")
@@ -124,6 +124,19 @@ class Places:
         if index >= len(self._lines):
             return self.end
         return Position(index, utf16_column(self._lines[index].rstrip("\r\n"), characters))
+
+    def lsp_span(self, place: Mapping[str, Mapping[str, int]]) -> Span:
+        """The span of a range on the wire of the language server protocol, which counts from zero and in UTF-16."""
+        start = self._lsp_position(place["start"])
+        return Span(start, max(start, self._lsp_position(place["end"])))
+
+    def _lsp_position(self, place: Mapping[str, int]) -> Position:
+        line, character = place["line"], place["character"]
+        if self._lines is None:
+            return Position(line, character)
+        if line >= len(self._lines):
+            return self.end
+        return Position(line, min(character, utf16_length(self._lines[line].rstrip("\r\n"))))
 
     def offset(self, line: int, column: int) -> int:
         """The same place as an index into the text, in code points. Past the end of a line counts its line end."""

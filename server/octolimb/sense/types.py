@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from octolimb.core.errors import BadPath, CannotSense
 from octolimb.core.paths import RelPath
+from octolimb.core.positions import Span
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding, Severity
 from octolimb.sense.sources import Places, read_settings, table_in, text_of
@@ -26,11 +27,12 @@ from octolimb.shadow.interpreter import Interpreter
 from octolimb.shadow.shadow import Shadow
 
 SOURCE: Final = "types"
+NO_INTERPRETER: Final = "without the project's interpreter: third-party imports are not judged"
 # What ty falls back to where nothing tells it the project's version.
 _NEWEST_PYTHON: Final = "3.14"
 # Exit statuses of ty 0.0.105: 0 nothing found, 1 errors found, 2 unusable settings, or files that it could not read
 # (then with a whole report), 101 a defect of its own, at times with a report.
-_UNREADABLE: Final = "io"
+UNREADABLE: Final = "io"
 _MODULE: Final = re.compile(r"Cannot resolve imported module `([^`]*)`")
 
 
@@ -83,7 +85,11 @@ def check_types(
     present = [path for path in paths if snapshot.kind(path) is not None]
     if paths and not present:
         return []
-    environment, keep = _environment(snapshot, interpreter)
+    options = {"python": "--python", "python-version": "--python-version"}
+    environment = [
+        word for name, value in environment_of(snapshot, interpreter).items() for word in (options[name], value)
+    ]
+    keep = directories_for(interpreter)
     command = ["check", "--no-progress", "--color", "never", "--output-format", "gitlab", "--force-exclude"]
     completed = run_bundled(shadow, "ty", [*command, *environment, "--", *present], deadline=deadline, keep=keep)
     try:
@@ -91,7 +97,7 @@ def check_types(
     except ValidationError:
         raise CannotSense(f"ty: {reason_of(completed, shadow)}") from None
     failed = any(issue.severity not in _SEVERITIES for issue in issues)
-    unread = any(issue.check_name == _UNREADABLE for issue in issues)
+    unread = any(issue.check_name == UNREADABLE for issue in issues)
     if completed.returncode != (2 if unread else 1 if failed else 0):
         raise CannotSense(f"ty: {reason_of(completed, shadow)}")
     places: dict[RelPath, Places] = {}
@@ -99,15 +105,20 @@ def check_types(
     return [finding for finding in findings if finding is not None]
 
 
-def _environment(snapshot: Snapshot, interpreter: Interpreter | None) -> tuple[list[str], tuple[Path, ...]]:
-    """Options that name the Python environment, and the directories that must be readable for it."""
+def environment_of(snapshot: Snapshot, interpreter: Interpreter | None) -> dict[str, str]:
+    """Ty's settings in the table `environment` that name the Python environment and, where need be, its version."""
     if interpreter is not None:
-        return ["--python", str(interpreter.python)], interpreter.keep
-    options = ["--python", sys.prefix]
+        return {"python": str(interpreter.python)}
+    found = {"python": sys.prefix}
     # Else ty would take the version of our own environment for the project's and reject newer syntax.
     if not _declares_version(snapshot):
-        options += ["--python-version", _NEWEST_PYTHON]
-    return options, (Path(sys.prefix), Path(sys.base_prefix))
+        found["python-version"] = _NEWEST_PYTHON
+    return found
+
+
+def directories_for(interpreter: Interpreter | None) -> tuple[Path, ...]:
+    """The directories that must be readable for that environment."""
+    return interpreter.keep if interpreter is not None else (Path(sys.prefix), Path(sys.base_prefix))
 
 
 def _declares_version(snapshot: Snapshot) -> bool:
@@ -132,9 +143,22 @@ def _finding(
     span = places[path].span(begin.line, begin.column, end.line, end.column)
     message = issue.description.removeprefix(f"{issue.check_name}: ")
     severity = _SEVERITIES.get(issue.severity, Severity.ERROR)
-    if issue.check_name == _UNREADABLE or (interpreter is None and _is_foreign_import(snapshot, message)):
+    return finding_of(snapshot, interpreter, path, span, severity, issue.check_name, message)
+
+
+def finding_of(
+    snapshot: Snapshot,
+    interpreter: Interpreter | None,
+    path: RelPath,
+    span: Span,
+    severity: Severity,
+    code: str,
+    message: str,
+) -> Finding:
+    """A diagnostic of ty as a finding: what says nothing about the project is only a warning."""
+    if code == UNREADABLE or (interpreter is None and _is_foreign_import(snapshot, message)):
         severity = Severity.WARNING
-    return Finding(path, span, severity, SOURCE, issue.check_name, message)
+    return Finding(path, span, severity, SOURCE, code, message)
 
 
 def _is_foreign_import(snapshot: Snapshot, message: str) -> bool:

@@ -165,8 +165,8 @@ class LiveShadow:
     def disk_changed(self, paths: Iterable[RelPath] | None) -> Moved:
         """Makes changes of the real disk visible: files and directories that a watcher named, in any order.
 
-        `None` says that events were lost: then everything is verified, but for what is in virtual environments. What the
-        snapshot hides is no event. Raises `CannotIsolate` where the host is dead or died at it.
+        `None` says that events were lost: then everything is verified, but for what is in virtual environments. What
+        the snapshot hides is no event. Raises `CannotIsolate` where the host is dead or died at it.
         """
         with self._lock:
             self._refuse_dead()
@@ -224,6 +224,10 @@ class LiveShadow:
     def path_of(self, uri: str) -> RelPath | None:
         """The repository's path for a child's URI; None for one outside the root, or the root itself."""
         return _path_below(self.root, uri)
+
+    def real_path_of(self, uri: str) -> RelPath | None:
+        """The same for a URI of the real repository, as a client has it. It needs no running host."""
+        return _path_below(self._real_root, uri)
 
     def to_child(self, value: Any) -> Any:
         """A JSON value with every `file:` URI below the real root, keys too, spelt as children know it."""

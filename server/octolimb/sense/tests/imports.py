@@ -15,7 +15,7 @@ from functools import cached_property
 
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
-from octolimb.sense.tests.layout import Layout, source_files
+from octolimb.sense.tests.layout import Layout, read_layout, source_files
 
 # Matched from the start of a line, or from the end of the statement before it on the same line.
 _IMPORT = re.compile(
@@ -109,27 +109,47 @@ def _has_any(words: tuple[str, ...], text: str) -> bool:
     return any(word in text for word in words)
 
 
+@dataclass(frozen=True)
+class _Statement:
+    """One import statement: either `modules`, or `names` from `module`, as they are written."""
+
+    module: str
+    names: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
 def _imported(path: RelPath, text: str, index: _Index) -> Iterator[RelPath]:
+    return _resolved(path, _read_statements(text), index)
+
+
+def _read_statements(text: str) -> tuple[_Statement, ...]:
+    """What a text imports, whatever modules there are."""
+    found: list[_Statement] = []
     for match in _statements(text):
         module, names, modules = match.group("module", "names", "modules")
         if modules is not None:
-            for name in _names(modules):
-                yield from index.resolve(name)
-            continue
-        module = "".join(module.split())
-        name = module.lstrip(".")
-        level = len(module) - len(name)
-        for bound in _names(names):
+            found.append(_Statement("", (), tuple(_names(modules))))
+        else:
+            found.append(_Statement("".join(module.split()), tuple(_names(names)), ()))
+    if "pytest_plugins" in text:
+        plugins = [name for match in _PLUGINS.finditer(text) for name in _STRING.findall(match.group(1))]
+        found.append(_Statement("", (), tuple(plugins)))
+    return tuple(found)
+
+
+def _resolved(path: RelPath, statements: Iterable[_Statement], index: _Index) -> Iterator[RelPath]:
+    for statement in statements:
+        for name in statement.modules:
+            yield from index.resolve(name)
+        name = statement.module.lstrip(".")
+        level = len(statement.module) - len(name)
+        for bound in statement.names:
             if level:
                 yield from index.resolve_relative(path, level, name, bound)
             elif bound == "*":
                 yield from index.resolve(name, star=True)
             else:
                 yield from index.resolve(f"{name}.{bound}")
-    if "pytest_plugins" in text:
-        for match in _PLUGINS.finditer(text):
-            for name in _STRING.findall(match.group(1)):
-                yield from index.resolve(name)
 
 
 def _statements(text: str) -> Iterator[re.Match[str]]:
@@ -148,6 +168,89 @@ def _names(listed: str) -> list[str]:
     """The names that an import statement lists, without their `as` and comments."""
     bare = re.sub(r"#[^\n]*", "", listed).strip("() \t\n")
     return [words[0].strip("() ") for part in bare.split(",") if (words := part.split())]
+
+
+class GrowingGraph:
+    """Who imports whom, kept up to date file by file for a person who types. Not safe to share between threads.
+
+    Unlike `build_graph` it does not care for what tests need beside their imports, nor for what cannot be known.
+    """
+
+    def __init__(self) -> None:
+        self._statements: dict[RelPath, tuple[_Statement, ...]] = {}
+        self._digests: dict[RelPath, str] = {}
+        self._gone: set[RelPath] = set()
+        self._index: _Index | None = None
+        self._needs: dict[RelPath, frozenset[RelPath]] = {}
+        self._needed_by: dict[RelPath, set[RelPath]] = {}
+
+    def update(self, snapshot: Snapshot, moved: Iterable[RelPath]) -> None:
+        """Takes in the snapshot, which differs from the one before at most in `moved`; the first time all is read."""
+        if self._index is None:
+            for path in source_files(snapshot):
+                self._read(snapshot, path)
+            self._index = self._resolve_all(snapshot)
+        fresh = []
+        moves = False
+        for path in moved:
+            if path.suffix != ".py":
+                continue
+            was_there = path in self._statements
+            differs = self._read(snapshot, path)
+            moves = moves or was_there != (path in self._statements) or path not in self._index.files
+            if differs and path in self._statements:
+                fresh.append(path)
+        if moves:
+            self._index = self._resolve_all(snapshot)
+        else:
+            for path in fresh:
+                self._resolve(path, self._index)
+
+    def nearest(self, changed: Iterable[RelPath], most: int) -> list[RelPath]:
+        """At most `most` files that need one of these, the nearest first, by path at one distance; not themselves."""
+        found: list[RelPath] = []
+        near = set(changed)
+        seen = set(near)
+        while near and len(found) < most:
+            near = {path for need in near for path in self._needed_by.get(need, ())} - seen
+            seen |= near
+            found += sorted(near)
+        return found[:most]
+
+    def _read(self, snapshot: Snapshot, path: RelPath) -> bool:
+        """Reads one file; whether it differs from what was known."""
+        document = snapshot.get(path)
+        if document is None or document.link:
+            self._gone.add(path)
+            self._digests.pop(path, None)
+            return self._statements.pop(path, None) is not None
+        self._gone.discard(path)
+        if self._digests.get(path) == document.digest:
+            return False
+        self._digests[path] = document.digest
+        text = document.data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\\\n", " ")
+        statements = _read_statements(text)
+        differs = self._statements.get(path) != statements
+        self._statements[path] = statements
+        return differs
+
+    def _resolve_all(self, snapshot: Snapshot) -> _Index:
+        layout = read_layout(snapshot)
+        present = sorted(self._statements)
+        tests = frozenset(path for path in present if layout.is_test_file(path) and layout.is_reached(path))
+        index = _Index.of([*present, *sorted(self._gone)], layout, tests)
+        self._needs, self._needed_by = {}, {}
+        for path in present:
+            self._resolve(path, index)
+        return index
+
+    def _resolve(self, path: RelPath, index: _Index) -> None:
+        needs = {*_resolved(path, self._statements[path], index), *index.packages_of(path)} - {path}
+        for need in self._needs.get(path, frozenset()) - needs:
+            self._needed_by[need].discard(path)
+        for need in needs:
+            self._needed_by.setdefault(need, set()).add(path)
+        self._needs[path] = frozenset(needs)
 
 
 @dataclass(frozen=True)
