@@ -16,12 +16,9 @@ from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Verdict
 from octolimb.engine.engine import Engine
 from octolimb.engine.proposals import ProposalStore
+from octolimb.engine.stopping import never
 
 AcceptStatus = Literal["ready", "tried", "ask", "denied", "regressed", "conflict", "stale", "failed"]
-
-
-def never() -> bool:
-    return False
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Literal
 from octolimb.core.hunks import Edit
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Finding
-from octolimb.engine.accepting import never
 from octolimb.engine.engine import Engine
+from octolimb.engine.stopping import never
 
 
 @dataclass(frozen=True)

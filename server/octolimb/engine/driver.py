@@ -18,6 +18,8 @@ from octolimb.core.verdicts import Finding, Outcome, Verdict
 from octolimb.engine.confirming import Confirmation
 from octolimb.engine.engine import SENSORS, Engine
 from octolimb.engine.offline import Ground, candidates_of, hints_of
+from octolimb.engine.stopping import never
+from octolimb.guard.rulings import Role
 from octolimb.limbs.candidates import Candidate, CandidateBatch, Suspicion, Trial, TrialStatus
 from octolimb.limbs.coders.ranking import rank
 from octolimb.limbs.effects import (
@@ -88,8 +90,9 @@ class LimbGoal:
 class _Patience:
     """How long a batch goes on after something passed: for `grace` seconds, in the hope of something simpler."""
 
-    def __init__(self, grace: float) -> None:
+    def __init__(self, grace: float, cancelled: Callable[[], bool]) -> None:
         self._grace = grace
+        self._cancelled = cancelled
         self._until = math.inf
 
     def saw(self, trial: Trial) -> None:
@@ -97,7 +100,7 @@ class _Patience:
             self._until = min(self._until, time.monotonic() + self._grace)
 
     def is_over(self) -> bool:
-        return time.monotonic() > self._until
+        return time.monotonic() > self._until or self._cancelled()
 
 
 def _silent(_: LimbProgress) -> None:
@@ -107,12 +110,26 @@ def _silent(_: LimbProgress) -> None:
 class LimbDriver:
     """Drives one limb to its end. A context manager: leaving it ends the limb's processes."""
 
-    def __init__(self, engine: Engine, start: Snapshot, goal: LimbGoal, *, until: float) -> None:
-        """`until` is a `time.monotonic()` instant after which no more candidates are tried."""
+    def __init__(
+        self,
+        engine: Engine,
+        start: Snapshot,
+        goal: LimbGoal,
+        *,
+        until: float,
+        role: Role = "repair",
+        cancelled: Callable[[], bool] = never,
+    ) -> None:
+        """`until` is a `time.monotonic()` instant after which no more candidates are tried.
+
+        `role` is whose change the guard is told that it is; `cancelled` is asked between candidates.
+        """
         self._engine = engine
         self._start = start
         self._goal = goal
         self._until = until
+        self._role = role
+        self._cancelled = cancelled
         self._confirmation = Confirmation(engine, start, deadline=goal.confirm_seconds)
         self._streams: dict[tuple[str, int], Iterator[Candidate]] = {}
         self._sessions: dict[int, SearchSession] = {}
@@ -156,7 +173,7 @@ class LimbDriver:
             case Generate(coder, snapshot, pain):
                 return self._generate(coder, snapshot, pain)
             case Twitch(snapshot, pain, candidates, grace):
-                return self._twitch(snapshot, pain, candidates, _Patience(grace))
+                return self._twitch(snapshot, pain, candidates, _Patience(grace, self._cancelled))
             case Rank(snapshot, pain, candidates):
                 hints = hints_of(Ground(snapshot, pain, {}))
                 return tuple(rank(candidates, snapshot, pain=hints))
@@ -165,7 +182,7 @@ class LimbDriver:
             case Confirm(snapshot, spared):
                 return self._confirm(snapshot, spared)
             case Judge(snapshot):
-                return self._engine.judge(changes_between(self._start, snapshot), role="repair")
+                return self._engine.judge(changes_between(self._start, snapshot), role=self._role)
 
     # -- sensing -----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -75,6 +76,14 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def aside(self) -> Engine:
+        """An engine of the same repository with children of its own: closing it ends those and no others."""
+        other = copy.copy(self)
+        other.host = self.host.sibling()
+        other._stack = ExitStack()  # noqa: SLF001 - It is one of us.
+        other._stack.callback(other.host.close)  # noqa: SLF001
+        return other
 
     # -- snapshots ---------------------------------------------------------------------------------------------
 

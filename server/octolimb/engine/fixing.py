@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from octolimb.core.changes import changes_between
-from octolimb.core.errors import BadInput, Stale
+from octolimb.core.errors import BadInput, Cancelled, Stale
 from octolimb.core.paths import RelPath
 from octolimb.core.proposals import Proposal, Receipt
 from octolimb.core.snapshot import Snapshot
@@ -22,6 +22,7 @@ from octolimb.core.verdicts import Finding, Outcome, TestResult, Verdict
 from octolimb.engine.driver import LimbDriver, LimbGoal, LimbProgress
 from octolimb.engine.engine import SENSORS, Engine
 from octolimb.engine.offline import CODERS
+from octolimb.engine.stopping import never, stoppable
 from octolimb.engine.targets import Target, parse_target
 from octolimb.guard.rulings import Role
 from octolimb.guard.secrets import warm_up
@@ -48,7 +49,10 @@ _TOOLS = ("octolimb", "ruff", "ty")
 
 @dataclass(frozen=True)
 class FixRequest:
-    """What a person asked for; `budget` is seconds for everything, from now to the proposals."""
+    """What a person asked for; `budget` is seconds for everything, from now to the proposals.
+
+    `role` is whose change the guard is told that it is.
+    """
 
     targets: tuple[str, ...] = ()
     goal: str | None = None
@@ -57,6 +61,7 @@ class FixRequest:
     budget: float = 60.0
     proposals: int = 3
     apply: bool = False
+    role: Role = "repair"
 
 
 @dataclass(frozen=True)
@@ -99,16 +104,52 @@ def fix(
     request: FixRequest,
     *,
     progress: Callable[[LimbProgress], None],
-    cancelled: Callable[[], bool] = lambda: False,
+    snapshot: Snapshot | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> FixResult:
-    """Sends one limb. Raises `BadInput` for a target that is not there and `CannotSense` where nothing can run."""
+    """Sends one limb. Raises `BadInput` for a target that is not there and `CannotSense` where nothing can run.
+
+    It sets out from `snapshot` (of the engine's root), None for the disk. Where `cancelled` is given the limb has
+    children of its own, and within about a second of its saying so they are gone and the result's state is `cancelled`.
+    """
     began = time.monotonic()
     if request.coder == "model" or request.model:
         raise BadInput("no language model is set up here", hint="use --coder offline, which needs none")
+    if request.apply and snapshot is not None:
+        raise BadInput("what starts from unsaved text cannot be written to the disk")
+    # Pinned, so that what a person types while the limb works makes its proposals stale and is not overwritten.
+    start = engine.disk() if snapshot is None else snapshot
+    start = replace(start, base=PinnedBase(start.base))
+    if cancelled is None:
+        return _fix(engine, request, start, began, progress, never)
+    reached = LimbProgress(LimbState.QUEUED, 0, 0.0)
+
+    def tell(at: LimbProgress) -> None:
+        nonlocal reached
+        reached = at
+        progress(at)
+
+    try:
+        with stoppable(engine, cancelled) as own:
+            return _fix(own, request, start, began, tell, cancelled)
+    except Cancelled:
+        seconds = time.monotonic() - began
+        why = f"stopped after {reached.attempts} candidate{'' if reached.attempts == 1 else 's'}"
+        if reached.state is not LimbState.CANCELLED:
+            progress(LimbProgress(LimbState.CANCELLED, reached.attempts, seconds, why))
+        return FixResult("none", why, seconds, attempts=reached.attempts, state=LimbState.CANCELLED)
+
+
+def _fix(
+    engine: Engine,
+    request: FixRequest,
+    snapshot: Snapshot,
+    began: float,
+    progress: Callable[[LimbProgress], None],
+    cancelled: Callable[[], bool],
+) -> FixResult:
     # The scanner's rules take a while to load; the search hides that.
     threading.Thread(target=warm_up, name="octolimb-scanner", daemon=True).start()
-    # Pinned, so that what a person types while the limb works makes its proposals stale and is not overwritten.
-    snapshot = replace(engine.disk(), base=PinnedBase(engine.base))
     targets = [parse_target(text, snapshot) for text in request.targets]
     if any(target.path == "" for target in targets):
         targets = []  # The root itself stands for everything in it.
@@ -118,23 +159,38 @@ def fix(
         return FixResult("none", _nothing_hurts(targets, found=goal.found), time.monotonic() - began)
     left = max(request.budget - (time.monotonic() - began), 1.0)
     budget = Budget(left, reserve=min(1.5, left / 3), grace=min(1.0, left / 6), proposals=request.proposals)
-    with LimbDriver(engine, snapshot, goal, until=time.monotonic() + left - budget.reserve) as driver:
+    until = time.monotonic() + left - budget.reserve
+    with LimbDriver(engine, snapshot, goal, until=until, role=request.role, cancelled=cancelled) as driver:
         limb = reflex(snapshot, CODERS, budget, clock=time.monotonic, cancelled=cancelled)
         outcome = driver.drive(limb, progress)
+    if cancelled():
+        raise Cancelled(outcome.why)
     proposals = [
         _proposal(snapshot, solution, rank, outcome) for rank, solution in enumerate(outcome.retracted, start=1)
     ]
     status, message, proposals = _conclude(engine, request, outcome, proposals)
+    pain_lines = _pain_lines(goal.pain)
+    solutions = [
+        Solution(proposal, snapshot, found.snapshot, _stopped(goal, found), pain_lines, request.role)
+        for proposal, found in zip(proposals, outcome.retracted, strict=True)
+    ]
     return FixResult(
         status,
         message,
         time.monotonic() - began,
         tuple(proposals),
-        _pain_lines(goal.pain),
+        pain_lines,
         tuple(outcome.refused),
         outcome.attempts,
         driver.searched,
+        outcome.state,
+        tuple(solutions),
     )
+
+
+def _stopped(goal: LimbGoal, solution: Retracted) -> tuple[str, ...]:
+    """The goal's tests that the solution makes pass."""
+    return tuple(test for test in goal.tests if test not in solution.spared)
 
 
 def _conclude(
@@ -143,7 +199,7 @@ def _conclude(
     if not proposals:
         return "none", outcome.why, proposals
     if request.apply:
-        return _apply_best(engine, proposals)
+        return _apply_best(engine, proposals, request.role)
     decisions = {proposal.decision.decision for proposal in proposals}
     if "allow" in decisions:
         return "proposed", outcome.why, proposals
@@ -282,11 +338,11 @@ def _proposal(start: Snapshot, solution: Retracted, rank: int, outcome: LimbOutc
     )
 
 
-def _apply_best(engine: Engine, proposals: list[Proposal]) -> tuple[Status, str, list[Proposal]]:
+def _apply_best(engine: Engine, proposals: list[Proposal], role: Role) -> tuple[Status, str, list[Proposal]]:
     """Judges the best proposal anew, on the bytes that stand on disk now, and applies it if it is allowed."""
     order = {"allow": 0, "ask": 1, "deny": 2}
     best = min(proposals, key=lambda proposal: (order[proposal.decision.decision], proposal.rank))
-    decision = engine.judge(best.change_set, role="repair")
+    decision = engine.judge(best.change_set, role=role)
     shown = [replace(best, decision=decision) if proposal is best else proposal for proposal in proposals]
     if decision.decision == "deny":
         return "denied", "the guard denied it; nothing was written", shown

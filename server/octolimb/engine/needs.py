@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from octolimb.engine.accepting import never
 from octolimb.engine.engine import Engine
 from octolimb.engine.proposals import StoredProposal
+from octolimb.engine.stopping import never
 
 
 def find_needs(

@@ -57,6 +57,8 @@ class ShadowHost:
         `area_bytes` is the most that one child may write to the repository's shadow, and to each private directory.
         """
         self.root = base.root
+        self._base = base
+        self._further = tuple(keep)
         self._keep = (*own_directories(), *keep)
         self._area_bytes = area_bytes
         self._launcher = Launcher()
@@ -90,6 +92,19 @@ class ShadowHost:
             shadow = Shadow(_CopyProjection(self, copy))
         self._shadows.add(shadow)
         return shadow
+
+    def sibling(self) -> ShadowHost:
+        """Another host for the same root, with a launcher of its own; what was probed is not probed again."""
+        other = ShadowHost(self._base, keep=self._further, area_bytes=self._area_bytes)
+        other._probed = self.probe()
+        return other
+
+    def end_children(self) -> None:
+        """Kills every child and starts no more, for a thread that must not wait for those that use this host.
+
+        Each of them learns of it as of a child that was killed, or by `CannotIsolate`; copies stay until `close`.
+        """
+        self._launcher.close()
 
     def close(self) -> None:
         """Kills every child and removes every copy. Idempotent; also done when the interpreter exits."""
