@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "scenarios")]
 
-BENCHES = ("shadow", "sense", "search")
+BENCHES = ("shadow", "sense", "live", "search")
 
 
 def main() -> int:

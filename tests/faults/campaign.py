@@ -1,11 +1,16 @@
 """The long randomised runs: every property test of the suite, with many times the examples of `make test`.
 
-usage: campaign.py [--examples N] [PYTEST ARGUMENT ...]
+usage: campaign.py [--examples N] [--seconds N] [--seeds N] [PYTEST ARGUMENT ...]
+
+Before them, random days of live sensing: for each seed the same test as in `make test`, for many times as long.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -27,7 +32,15 @@ class Campaign:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=5_000, help="for each property")
+    parser.add_argument("--seconds", type=int, default=120, help="for each random day of live sensing")
+    parser.add_argument("--seeds", type=int, default=4, help="how many random days")
     options, rest = parser.parse_known_args()
+    os.environ["OCTOLIMB_SECONDS"] = str(options.seconds)
+    for seed in range(options.seeds):
+        os.environ["OCTOLIMB_SEED"] = str(seed)
+        command = [sys.executable, "-m", "pytest", "-q", "-s", "tests/unit/sense/test_live.py", "-k", "random_days"]
+        if code := subprocess.run(command, check=False).returncode:
+            return code
     # The plugin of Hypothesis marks each property test with its name.
     return pytest.main(["tests", "-m", "hypothesis", *rest], plugins=[Campaign(options.examples)])
 

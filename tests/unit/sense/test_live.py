@@ -6,12 +6,14 @@ import asyncio
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.conftest import RunAs
 from tests.support.live_sensing import Editor, fresh
 from tests.unit.sense.test_static_matrix import CASES, SAVED
 
@@ -223,3 +225,20 @@ async def test_random_days(write_project: WriteProject, seed: int) -> None:
             if len(steps) % 4 == 0:
                 assert await editor.settled(editor.snapshot) == fresh(editor.snapshot), (seed, steps)
     print(f"seed {seed}: {len(steps)} steps")
+
+
+@pytest.mark.parametrize("as_user", ["ordinary"], indirect=True)
+def test_it_holds_for_an_ordinary_user(as_user: RunAs, request: pytest.FixtureRequest) -> None:
+    here = str(Path(__file__).resolve())
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(request.config.rootpath),
+        "-k",
+        "matrix or killed or saves",
+    ]
+    done = as_user([sys.executable, "-m", "pytest", *options, here])
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert " skipped" not in done.stdout

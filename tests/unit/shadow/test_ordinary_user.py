@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import IS_ROOT, RunAs
 
 HERE = Path(__file__).parent
-NAMES = ("view", "sandbox", "children", "copies", "endings", "probe")
+NAMES = ("view", "sandbox", "children", "copies", "endings", "probe", "live", "live_endings")
 
 
 def test_identities_are_what_they_say(as_user: RunAs, request: pytest.FixtureRequest) -> None:
