@@ -90,7 +90,8 @@ class LiveSensing:
     ) -> None:
         """`interpreter` is the project's where the root is trusted, else None, as for `SenseRequest`.
 
-        `on_recovery` is called in the event loop when a sensor that was reported as crashed runs again.
+        `on_recovery` is called in the event loop when a sensor that was reported as crashed runs again. Raises
+        `CannotSense` where ruff or ty is not installed with us.
         """
         tools = (find_bundled("ruff").parent, find_bundled("ty").parent)
         self._base = base

@@ -109,6 +109,21 @@ async def test_a_configuration_that_breaks_a_sensor(write_project: WriteProject)
             assert all("pyproject.toml" in (run.why or "") for run in settled.sensors if run.status == "crashed")
 
 
+async def test_configurations_that_follow_each_other_at_once(write_project: WriteProject) -> None:
+    """A child that is just being started for one is started again for the next."""
+    async with editing(write_project(SAVED)) as editor:
+        await editor.live.settle(Snapshot(editor.base), [])
+        for turn in range(12):
+            text = f'[tool.ty.rules]\nunresolved-reference = "{("warn", "ignore", "error")[turn % 3]}"\n'
+            text += '[tool.ruff.lint]\nignore = ["F821"]\n' * (turn % 2)
+            snapshot = snapshot_with_crate(editor.base, {"pyproject.toml": text}, {})
+            task = asyncio.create_task(editor.live.settle(snapshot, [A]))
+            await asyncio.sleep(0.03 * (turn % 4))
+            task.cancel()
+            await asyncio.wait([task])
+        assert await editor.settled(snapshot) == fresh(snapshot)
+
+
 async def test_a_file_that_goes_while_it_is_open(write_project: WriteProject) -> None:
     async with editing(write_project(SAVED)) as editor:
         await editor.live.settle(Snapshot(editor.base), [A, B])
@@ -237,7 +252,7 @@ def test_it_holds_for_an_ordinary_user(as_user: RunAs, request: pytest.FixtureRe
         "--rootdir",
         str(request.config.rootpath),
         "-k",
-        "matrix or killed or saves",
+        "killed or saves or dependent",
     ]
     done = as_user([sys.executable, "-m", "pytest", *options, here])
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

@@ -7,6 +7,7 @@ is in their own modules; what moves the shadow is not known here.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,8 @@ _PAUSES: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 _MOST_OPEN: Final = 64
 _KINDS: Final = {"created": 1, "changed": 2, "deleted": 3}
 _ERROR: Final = 1
+_COMPLAINT: Final = re.compile(r"resolving settings|load project|configuration|options")
+"""What ruff 0.17.6 and ty 0.0.105 say of settings that they cannot read."""
 _COMPLAINT_SECONDS: Final = 0.02
 
 Spawn = Callable[[Sequence[str]], Awaitable[LiveChild]]
@@ -121,7 +124,6 @@ class Server(ABC):
                 reason = f"{self.name} did not start: {error}" if str(error) else await self._reason_of_death()
             self._let_go()
             if self._restarting:
-                self._restarting = False
                 continue
             deaths = 0 if time.monotonic() - began > _STEADY_SECONDS else deaths + 1
             pause = _PAUSES[min(max(deaths - 1, 0), len(_PAUSES) - 1)]
@@ -131,8 +133,8 @@ class Server(ABC):
                 await asyncio.sleep(pause)
 
     async def _begin(self) -> Connection:
-        self.complaint = None
-        self._missed = []
+        # Its options are read from here on: a wish for others that comes later is a wish for another start.
+        self.complaint, self._missed, self._restarting = None, [], False
         self._child = await self._spawn(self._command())
         connection = Connection(self._answer, self._listen)
         await connection.open(self._child.stdin, self._child.stdout, self._child.stderr)
@@ -142,6 +144,8 @@ class Server(ABC):
                 if told["capabilities"].get("positionEncoding", "utf-16") != "utf-16":
                     raise CannotSense(f"{self.name} does not count columns in UTF-16")
                 connection.notify("initialized", {})
+            if self._restarting:
+                raise Gone
         except BaseException:
             connection.close()
             raise
@@ -206,7 +210,7 @@ class Server(ABC):
         return None
 
     def _listen(self, method: str, params: Any) -> None:
-        if method == "window/showMessage" and params.get("type") == _ERROR:
+        if method == "window/showMessage" and params.get("type") == _ERROR and _COMPLAINT.search(params["message"]):
             self.complaint = f"{self.name}: {str(params.get('message')).replace(f'{self._shadow.root}/', '')}"
 
     # -- what it is told ---------------------------------------------------------------------------------------

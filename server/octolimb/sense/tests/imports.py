@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from octolimb.core.errors import OctolimbError
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.sense.tests.layout import Layout, read_layout, source_files
@@ -219,7 +220,10 @@ class GrowingGraph:
 
     def _read(self, snapshot: Snapshot, path: RelPath) -> bool:
         """Reads one file; whether it differs from what was known."""
-        document = snapshot.get(path)
+        try:
+            document = snapshot.get(path)
+        except OctolimbError:
+            document = None
         if document is None or document.link:
             self._gone.add(path)
             self._digests.pop(path, None)
