@@ -1,4 +1,4 @@
-"""From an unsaved edit to the findings of the file and of one that imports it, beside ty alone on saved files."""
+"""From an unsaved edit to the findings of a file that imports what was edited, beside ty alone on saved files."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ from octolimb.workspace.disk import DiskBase
 
 EDITED = ((BOLTONS, "boltons/iterutils.py"), (CLICK, "src/click/types.py"), (NETWORKX, "networkx/utils/decorators.py"))
 LIMIT_MS = 30.0
+LIVE = "live, of the dependent"
+FLOOR = "ty alone, saved, of the dependent"
+BOTH = "live, of both files"
+FRESH = "fresh ruff and ty, of the dependent"
 
 
 def run(rounds: int) -> None:
@@ -45,7 +49,7 @@ async def _measure(root: Path, edited: RelPath, rounds: int) -> None:
     base = DiskBase(root)
     saved = Snapshot(base)
     original = saved.document(edited)
-    taken: dict[str, list[float]] = {"live: ruff and ty": [], "ty alone, saved": [], "fresh ruff and ty": []}
+    taken: dict[str, list[float]] = {name: [] for name in (LIVE, FLOOR, BOTH, FRESH)}
     began = time.perf_counter()
     async with LiveSensing(base) as live:
         await live.settle(saved, [edited])
@@ -57,32 +61,40 @@ async def _measure(root: Path, edited: RelPath, rounds: int) -> None:
         alone = await _Alone.start(root, edited, dependent, saved)
         with ShadowHost(base) as host:
             for turn in range(rounds + 1):
-                text = original.data + f"\n\ndef octolimb_{turn}() -> int:\n    return 'x'\n".encode()
-                snapshot = saved.with_edits({edited: Document(edited, text, original.mode)})
+                took: dict[str, float] = {}
+                snapshot = _edited(saved, original, 2 * turn)
+                began = time.perf_counter()
+                settled = await live.settle(snapshot, [dependent])
+                took[LIVE] = (time.perf_counter() - began) * 1000
+                assert [run.status for run in settled.sensors] == ["ran", "ran"]
+                snapshot = _edited(saved, original, 2 * turn + 1)
                 began = time.perf_counter()
                 settled = await live.settle(snapshot, [edited, dependent])
-                took = {"live: ruff and ty": (time.perf_counter() - began) * 1000}
-                assert any(
-                    found.code == "invalid-return-type" or found.source == "types" for found in settled.findings[edited]
-                )
-                took["ty alone, saved"] = await alone.edit(text)
+                took[BOTH] = (time.perf_counter() - began) * 1000
+                assert settled.findings[edited]
+                took[FLOOR] = await alone.edit(snapshot.document(edited).data)
                 (root / edited).write_bytes(original.data)
                 await live.disk_changed([edited])
                 if turn % 5 == 0:
                     began = time.perf_counter()
                     with host.project(snapshot) as shadow:
-                        check_lint(shadow, snapshot, [edited, dependent])
-                        check_types(shadow, snapshot, None, [edited, dependent])
-                    took["fresh ruff and ty"] = (time.perf_counter() - began) * 1000
+                        check_lint(shadow, snapshot, [dependent])
+                        check_types(shadow, snapshot, None, [dependent])
+                    took[FRESH] = (time.perf_counter() - began) * 1000
                 for name, ms in took.items():
                     if turn:
                         taken[name].append(ms)
         alone.close()
     medians = {name: statistics.median(times) for name, times in taken.items()}
     for name, times in taken.items():
-        print(f"  {name:20}  {medians[name]:8.1f} ms  ({min(times):.1f} to {max(times):.1f})")
-    verdict = "under" if medians["live: ruff and ty"] < LIMIT_MS else "OVER"
-    print(f"  the median of live sensing is {verdict} {LIMIT_MS:.0f} ms")
+        print(f"  {name:36}  {medians[name]:8.1f} ms  ({min(times):.1f} to {max(times):.1f})")
+    verdict = "under" if medians[LIVE] < LIMIT_MS else "OVER"
+    print(f"  the median of a dependent is {verdict} {LIMIT_MS:.0f} ms")
+
+
+def _edited(saved: Snapshot, original: Document, number: int) -> Snapshot:
+    text = original.data + f"\n\ndef octolimb_{number}() -> int:\n    return 'x'\n".encode()
+    return saved.with_edits({original.path: Document(original.path, text, original.mode)})
 
 
 class _Alone:
@@ -133,7 +145,7 @@ class _Alone:
         return alone
 
     async def edit(self, text: bytes) -> float:
-        """Milliseconds from before the save to both reports."""
+        """Milliseconds from before the save to the report."""
         began = time.perf_counter()
         (self._root / self._edited).write_bytes(text)
         self._version += 1
@@ -145,8 +157,8 @@ class _Alone:
         return (time.perf_counter() - began) * 1000
 
     async def _pull(self) -> None:
-        for path in (self._edited, self._dependent):
-            await self._wire.request("textDocument/diagnostic", {"textDocument": {"uri": (self._root / path).as_uri()}})
+        place = {"uri": (self._root / self._dependent).as_uri()}
+        await self._wire.request("textDocument/diagnostic", {"textDocument": place})
 
     def close(self) -> None:
         self._wire.close()

@@ -78,7 +78,8 @@ class LiveSensing:
 
     Calls may overlap and be cancelled at any time: moves of the shadow are carried out whole, in the order of the
     calls, and each answer belongs to the snapshot that it was asked with. A call for another snapshot waits until
-    the ones before have their answers: cancel those when their answer is of no use any more.
+    the ones before have their answers: cancel those when their answer is of no use any more. Calls for one snapshot run
+    side by side: ask for what a person looks at in a call of its own, and nothing of it waits for the rest.
     """
 
     def __init__(
