@@ -15,8 +15,10 @@ from octolimb.core.changes import Change, ChangeKind, ChangeSet
 from octolimb.core.document import Document
 from octolimb.core.errors import BadInput
 from octolimb.core.lines import Block, byte_lines, edited_blocks
+from octolimb.core.overlay import GONE, Entry
 from octolimb.core.paths import RelPath
 from octolimb.core.positions import Position, Span, split_lines, utf16_length
+from octolimb.core.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ def select_hunks(change_set: ChangeSet, ids: Collection[str]) -> ChangeSet:
     selected = ChangeSet(tuple(changes))
     _refuse_blocked(change_set, selected)
     return selected
+
+
+def with_changes(snapshot: Snapshot, change_set: ChangeSet) -> Snapshot:
+    """`snapshot` with the changes in a layer of their own, whatever stands there; `workspace/merge` minds that."""
+    entries: dict[RelPath, Entry] = {change.old_path: GONE for change in change_set}
+    entries |= {change.path: change.after for change in change_set if change.after is not None}
+    renames = {change.path: change.old_path for change in change_set if change.kind == "rename"}
+    return snapshot.fork().with_edits(entries, renames)
 
 
 def _numbered(change_set: ChangeSet) -> Iterator[tuple[Change, list[tuple[str, Block]]]]:

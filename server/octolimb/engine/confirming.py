@@ -12,11 +12,12 @@ from octolimb.sense.sensing import SenseRequest, sense
 class Confirmation:
     """Verdicts on solutions that all start from one snapshot: what that was like is sensed once."""
 
-    def __init__(self, engine: Engine, start: Snapshot, *, deadline: float) -> None:
+    def __init__(self, engine: Engine, start: Snapshot, *, deadline: float, sensors: frozenset[str] = SENSORS) -> None:
         """`deadline` is in seconds, for each confirmation."""
         self._engine = engine
         self._start = start
         self._deadline = deadline
+        self._sensors = sensors
         self._memory = BaselineMemory(start)
         self._old_pain: set[str] = set()
 
@@ -32,7 +33,7 @@ class Confirmation:
             tests="impacted",
             required=goal,
             left_out=frozenset(spared) | (self._old_pain - set(goal)),
-            sensors=SENSORS,
+            sensors=self._sensors,
             interpreter=self._engine.interpreter,
             deadline=self._deadline,
         )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from octolimb.core.changes import Change, ChangeSet, changes_between
 from octolimb.core.document import Document
 from octolimb.core.errors import BadInput
-from octolimb.core.hunks import Edit, edits_of, select_hunks
+from octolimb.core.hunks import Edit, edits_of, select_hunks, with_changes
 from octolimb.core.overlay import GONE, Entry
 from octolimb.core.paths import RelPath
 from octolimb.core.positions import Position, Span, split_lines, utf16_length
@@ -151,10 +151,7 @@ def _between(before: Mapping[str, bytes], after: Mapping[str, bytes], root: Path
 
 
 def _made(start: Snapshot, change_set: ChangeSet) -> dict[str, bytes]:
-    entries: dict[RelPath, Entry] = {}
-    for change in change_set:
-        entries[change.path] = change.after or GONE
-    end = start.fork().with_edits(entries)
+    end = with_changes(start, change_set)
     return {path: end.document(path).data for path in end.walk()}
 
 
