@@ -1,13 +1,15 @@
 """A repository full of traps is opened, sensed and listed, untrusted: nothing of it is executed.
 
-Each trap says its name into one named pipe. The pipe lies in our own environment, which every child sees, and a
-read-only mount keeps nobody from writing to a pipe: so a trap that goes off in a sandbox is heard as well.
+Each trap opens a file of its name, to read it. The files lie in our own environment, which every child may read, and
+nothing in a sandbox hides from us that one was opened: so a trap that goes off in there is heard as well.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,40 +22,56 @@ from tests.faults.forgeries.harness import bare_interpreter
 
 OCTOLIMB: Final = Path(sys.prefix, "bin", "octolimb")
 PATIENCE: Final = 240.0
+_IN_OPEN: Final = 0x20
+_libc: Final = ctypes.CDLL(None)
 ISOLATIONS: Final = ["", "copy"]
 
 
 class Canaries:
-    """The pipe, and who has sung into it since the last time."""
+    """Files by name, and which were opened since the last time, as inotify(7) tells it."""
 
-    def __init__(self, pipe: Path) -> None:
-        os.mkfifo(pipe)
-        pipe.chmod(0o666)
-        self.pipe = pipe
-        self._reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._watch = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert self._watch >= 0
+        assert _libc.inotify_add_watch(self._watch, os.fsencode(place), _IN_OPEN) > 0
 
     def shell(self, name: str) -> str:
-        return f"echo {name} > '{self.pipe}'"
+        return f": < '{self._file(name)}'"
 
     def python(self, name: str) -> str:
-        return f"import os; fd = os.open({str(self.pipe)!r}, os.O_WRONLY); os.write(fd, b'{name}\\n'); os.close(fd)"
+        return f"import os; os.close(os.open({str(self._file(name))!r}, os.O_RDONLY))"
 
     def heard(self) -> set[str]:
         try:
-            return set(os.read(self._reader, 1 << 16).decode().split())
+            events = os.read(self._watch, 1 << 16)
         except BlockingIOError:
             return set()
+        names: set[str] = set()
+        while events:
+            *_, length = struct.unpack_from("iIII", events)
+            names.add(events[16 : 16 + length].rstrip(b"\0").decode())
+            events = events[16 + length :]
+        # To open the directory itself bears no name.
+        return names - {""}
 
     def close(self) -> None:
-        os.close(self._reader)
-        self.pipe.unlink()
+        os.close(self._watch)
+
+    def _file(self, name: str) -> Path:
+        path = self._place / name.replace("/", "-")
+        if not path.exists():
+            path.touch(0o644)
+            # To make it was to open it.
+            self.heard()
+        return path
 
 
 @pytest.fixture
 def canaries() -> Iterator[Canaries]:
     with tempfile.TemporaryDirectory(prefix="octolimb-canaries-", dir=sys.prefix) as place:
         Path(place).chmod(0o755)
-        canaries = Canaries(Path(place, "pipe"))
+        canaries = Canaries(Path(place))
         yield canaries
         canaries.close()
 

@@ -50,7 +50,7 @@ def test_sensing_is_stopped(stop: str, somebody: Octolimb, beacon: Beacon) -> No
 
 @pytest.mark.parametrize("stop", ["ctrl-c", "sigterm"])
 def test_a_limb_is_stopped_in_its_search(stop: str, somebody: Octolimb, beacon: Beacon) -> None:
-    again = "os.write(beacon, b'!')"
+    again = "beacon.send(b'!')"
     test = NO_WAY_OUT.format(beacon=beacon.write, again=again)
     root = somebody.build({"maze.py": MAZE, "test_maze.py": test})
     before = fingerprint(root)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import select
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,51 +127,64 @@ class Octolimb:
 
 
 class Beacon:
-    """A named pipe in the interpreter's own environment, which children see: who has it open is alive.
+    """A socket in the interpreter's own environment, which children see: who holds a connection to it is alive.
 
-    `write` is Python source for a test that opens it and says so once; whoever is forked from there holds it too.
+    `write` is Python source for a test that connects and says so once; whoever is forked from there holds it too.
     """
 
     def __init__(self, path: Path) -> None:
-        os.mkfifo(path)
+        self.write = f"import socket; beacon = socket.socket(socket.AF_UNIX); beacon.connect({str(path)!r}); "
+        self.write += "beacon.set_inheritable(True); beacon.send(b'!')"
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
         path.chmod(0o666)
-        self.write = f"import os; beacon = os.open({str(path)!r}, os.O_WRONLY); os.set_inheritable(beacon, True); "
-        self.write += "os.write(beacon, b'!')"
-        self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        # While we hold the writing end too, the pipe does not end whenever one test has and the next has not begun.
-        self._keeper: int | None = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        self._listener.listen(1024)
+        self._connections: list[socket.socket] = []
 
     def wait(self, times: int = 1) -> None:
-        """Until `times` more bytes were written."""
+        """Until `times` more bytes were sent."""
         while times > 0:
-            assert select.select([self._fd], [], [], PATIENCE)[0], "no test has started"
-            times -= len(os.read(self._fd, times))
+            ready = select.select([self._listener, *self._connections], [], [], PATIENCE)[0]
+            assert ready, "no test has started"
+            for one in ready:
+                if one is self._listener:
+                    self._accept()
+                elif said := one.recv(1):
+                    times -= len(said)
+                else:
+                    self._connections.remove(one)
+                    one.close()
 
     def nobody_is_left(self) -> bool:
-        """True where no process holds the pipe: only then does reading it come to an end."""
-        self._let_go()
+        """True where no process holds a connection: only then does reading them come to an end."""
+        self._accept_all()
         try:
-            while os.read(self._fd, 4096):
-                continue
+            for connection in self._connections:
+                while connection.recv(4096, socket.MSG_DONTWAIT):
+                    continue
         except BlockingIOError:
             return False
         return True
 
     def wait_for_the_end(self, seconds: float) -> None:
-        """Until no process holds the pipe, which its reader is told by the kernel."""
-        self._let_go()
-        poll = select.poll()
-        poll.register(self._fd, select.POLLHUP)
-        assert poll.poll(seconds * 1000), "somebody still holds the pipe"
+        """Until no process holds a connection, which the kernel tells."""
+        self._accept_all()
+        end = time.monotonic() + seconds
+        for connection in self._connections:
+            connection.settimeout(max(0.01, end - time.monotonic()))
+            while connection.recv(4096):
+                continue
 
     def close(self) -> None:
-        self._let_go()
-        os.close(self._fd)
+        for held in (self._listener, *self._connections):
+            held.close()
 
-    def _let_go(self) -> None:
-        if self._keeper is not None:
-            os.close(self._keeper)
-            self._keeper = None
+    def _accept_all(self) -> None:
+        while select.select([self._listener], [], [], 0)[0]:
+            self._accept()
+
+    def _accept(self) -> None:
+        self._connections.append(self._listener.accept()[0])
 
 
 def fingerprint(root: Path) -> list[tuple[str, int, int, int, bytes]]:
