@@ -43,7 +43,11 @@ def run_bundled(
     """
     binary = find_bundled(name)
     completed = shadow.run(
-        [str(binary), *arguments], deadline=deadline, keep=(binary.parent, *keep), output_limit=_REPORT_LIMIT
+        [str(binary), *arguments],
+        deadline=deadline,
+        keep=(binary.parent, *keep),
+        output_limit=_REPORT_LIMIT,
+        network=False,
     )
     if completed.timed_out or completed.returncode is None:
         raise CannotSense(f"{name} did not finish within {deadline:.0f} s")

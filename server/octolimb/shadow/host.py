@@ -10,7 +10,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,15 +24,20 @@ from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Isolation
 from octolimb.shadow.copies import PrivateCopy, supports_reflinks
 from octolimb.shadow.environment import child_environment
+from octolimb.shadow.landlock import Fence
 from octolimb.shadow.launcher import CHANNEL_FD, REPORT_FD, LaunchRequest
 from octolimb.shadow.launching import Launched, Launcher
-from octolimb.shadow.plan import own_directories, plan_view
+from octolimb.shadow.plan import fence_copy, fence_view, own_directories, plan_view
 from octolimb.shadow.shadow import Order, Shadow
 from octolimb.shadow.view import CrateEntry, ViewRequest
 from octolimb.workspace.disk import DiskBase
 
-OPTIONAL_PARTS: Final = ("ipc", "network", "devices", "processes")
-"""What a shadow can be without, and is then only partly a sandbox."""
+LAYERS: Final = ("landlock", "seccomp")
+"""What needs no namespace, and so may hold in a copy too."""
+OPTIONAL_PARTS: Final = ("ipc", "network", "devices", "processes", *LAYERS)
+"""What a shadow can be without, and is then only partly a sandbox; but for those of the next line."""
+_DOUBLED_PARTS: Final = frozenset({"landlock"})
+"""In a view all that these stop is stopped by another part as well."""
 AREA_BYTES: Final = 1 << 30
 _LEAST_MEMORY_BYTES: Final = 16 << 30
 _PROBE_SECONDS: Final = 20.0
@@ -51,11 +56,20 @@ class Probed:
 class ShadowHost:
     """One per root; a context manager; safe to share between threads. Its launcher starts with the first need."""
 
-    def __init__(self, base: DiskBase, *, keep: Sequence[Path] = (), area_bytes: int = AREA_BYTES) -> None:
+    def __init__(
+        self,
+        base: DiskBase,
+        *,
+        keep: Sequence[Path] = (),
+        area_bytes: int = AREA_BYTES,
+        _without: Collection[str] = (),
+    ) -> None:
         """`keep`: further directories that children must be able to read.
 
         `area_bytes` is the most that one child may write to the repository's shadow, and to each private directory.
+        `_without` is for tests, which show what each of `LAYERS`, or `namespaces`, is good for by leaving it out.
         """
+        self._without = frozenset(_without)
         self.root = base.root
         self._base = base
         self._further = tuple(keep)
@@ -131,49 +145,63 @@ class ShadowHost:
         return self._launcher.pid
 
     def _try_out(self) -> Probed:
-        forced = os.environ.get(FORCING_VARIABLE)
-        if forced == "copy":
-            return self._fall_back(f"{FORCING_VARIABLE}=copy asks for a private copy")
+        order = Order(["true"], "", {}, (), time.monotonic() + _PROBE_SECONDS)
+        if os.environ.get(FORCING_VARIABLE) == "copy":
+            return self._fall_back(order, f"{FORCING_VARIABLE}=copy asks for a private copy")
+        if "namespaces" in self._without:
+            return self._fall_back(order, "namespaces are left out")
         try:
-            order = Order(["true"], "", {}, (), time.monotonic() + _PROBE_SECONDS)
-            launched = self.launch_in_view(order, Crate.of({}), required=[])
+            missing = _missing_of(self.launch_in_view(order, Crate.of({}), required=[]), order)
         except CannotIsolate as error:
-            return self._fall_back(error.message)
-        try:
-            launched.pump({}, order.deadline)
-        finally:
-            launched.close()
-        missing = launched.missing
-        without_network = not any(line.startswith("network") for line in missing)
-        isolation = Isolation("overlay", "partial" if missing else "full", without_network)
+            return self._fall_back(order, error.message)
+        names = {_part_of(line) for line in missing}
+        isolation = Isolation("overlay", "partial" if names - _DOUBLED_PARTS else "full", "network" not in names)
         return Probed(isolation, missing)
 
-    def _fall_back(self, refusal: str) -> Probed:
+    def _fall_back(self, order: Order, refusal: str) -> Probed:
         files: Literal["reflink", "copy"] = "reflink" if supports_reflinks(self.root) else "copy"
-        return Probed(Isolation(files, "none", network=False), refusal=refusal)
+        try:
+            # A copy of the repository is not needed to see what holds around a child there.
+            launched = self._launch_aside(order, Path("/"), Path("/"), Path("/"), [], required=[])
+            missing = _missing_of(launched, order)
+        except CannotIsolate as error:
+            missing = tuple(f"{layer}: {error.message}" for layer in LAYERS)
+        return Probed(Isolation(files, "none", network=False), missing, refusal)
 
     # -- what the projections call -----------------------------------------------------------------------------
 
     def launch_in_view(self, order: Order, crate: Crate, *, required: list[str]) -> Launched:
         plan = plan_view(self.root, (*self._keep, *order.keep), area_bytes=self._area_bytes)
-        request = self._request(order, self.root, plan.home, "/tmp", plan.request)  # noqa: S108  The child's own.
+        fence = fence_view(plan, network=order.network)
+        request = self._request(order, self.root, plan.home, "/tmp", plan.request, fence)  # noqa: S108  The child's.
         request["mode"] = "overlay"
         request["make"] = [plan.home]
         request["required"] = required
         request["entries"] = crate.entries(self._take_stamps(len(crate.files)))
         return self._launcher.launch(request, crate.contents, stdin=order.stdin)
 
-    def launch_in_copy(self, order: Order, copy: PrivateCopy) -> Launched:
+    def launch_in_copy(self, order: Order, copy: PrivateCopy, *, required: list[str]) -> Launched:
+        write = [copy.root, copy.home, copy.temporary]
+        return self._launch_aside(order, copy.root, copy.home, copy.temporary, write, required=required)
+
+    def held_parts(self, parts: Sequence[str] = OPTIONAL_PARTS) -> list[str]:
+        """Those of `parts` that held when probed: without them nothing runs from then on."""
+        missing = {_part_of(line) for line in self.probe().missing}
+        return [part for part in parts if part not in missing]
+
+    def _launch_aside(
+        self, order: Order, root: Path, home: Path, temporary: Path, write: list[Path], *, required: list[str]
+    ) -> Launched:
         nothing: ViewRequest = {"root": "", "hide": [], "hide_in_kept": [], "links": [], "keep": [], "area_bytes": 0}
-        request = self._request(order, copy.root, str(copy.home), str(copy.temporary), nothing)
+        keep = (*self._keep, *order.keep)
+        fence = fence_copy(plan_view(self.root, keep, area_bytes=0), keep, write, network=order.network)
+        request = self._request(order, root, str(home), str(temporary), nothing, fence)
+        request["required"] = required
         return self._launcher.launch(request, [], stdin=order.stdin)
 
-    def held_parts(self) -> list[str]:
-        """The optional parts that held when probed: without them nothing runs from then on."""
-        missing = {line.partition(":")[0] for line in self.probe().missing}
-        return [part for part in OPTIONAL_PARTS if part not in missing]
-
-    def _request(self, order: Order, root: Path, home: str, temporary: str, view: ViewRequest) -> LaunchRequest:
+    def _request(
+        self, order: Order, root: Path, home: str, temporary: str, view: ViewRequest, fence: Fence
+    ) -> LaunchRequest:
         _refuse_malformed(order)
         numbers = {"OCTOLIMB_REPORT_FD": str(REPORT_FD)}
         if order.channel:
@@ -189,6 +217,9 @@ class ShadowHost:
             "file_bytes": max(self._area_bytes, 4 << 30),
             "memory_bytes": max(_physical_memory_bytes(), _LEAST_MEMORY_BYTES),
             "required": [],
+            "without": sorted(self._without),
+            "fence": fence,
+            "network": order.network,
             "has_stdin": order.stdin is not None,
             "has_channel": order.channel,
             "view": view,
@@ -260,13 +291,14 @@ class _CopyProjection:
     def __init__(self, host: ShadowHost, copy: PrivateCopy) -> None:
         self._host = host
         self._copy = copy
+        self._required = host.held_parts(LAYERS)
 
     @property
     def root(self) -> Path:
         return self._copy.root
 
     def launch(self, order: Order) -> Launched:
-        return self._host.launch_in_copy(order, self._copy)
+        return self._host.launch_in_copy(order, self._copy, required=self._required)
 
     def drop(self) -> None:
         self._copy.drop()
@@ -277,6 +309,19 @@ def _clean_up(shadows: weakref.WeakSet[Shadow], launcher: Launcher) -> None:
     for shadow in list(shadows):
         shadow.close()
     launcher.close()
+
+
+def _missing_of(launched: Launched, order: Order) -> tuple[str, ...]:
+    """What a child that has begun is without, once it has ended."""
+    try:
+        launched.pump({}, order.deadline)
+    finally:
+        launched.close()
+    return launched.missing
+
+
+def _part_of(line: str) -> str:
+    return line.partition(":")[0]
 
 
 def _refuse_malformed(order: Order) -> None:

@@ -82,13 +82,13 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def unshare(flags: int) -> None:
-    _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+    check(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int = 0, options: str | None = None) -> None:
     """Mounts one thing. Options are split at commas by the kernel: a path in them must hold none."""
     result = _libc.mount(_bytes(source), os.fsencode(target), _bytes(kind), ctypes.c_ulong(flags), _bytes(options))
-    _check(result, target)
+    check(result, target)
 
 
 def detach(target: str) -> None:
@@ -108,7 +108,7 @@ def make_read_only(target: str) -> None:
         ctypes.c_size_t(len(attributes)),
     )
     if result < 0 and ctypes.get_errno() not in (errno.ENOSYS, errno.EPERM):
-        _check(result, target)
+        check(result, target)
     if result < 0:
         # Kernels before 5.12, and seccomp profiles that do not know the call.
         for point, flags in mount_points():
@@ -148,41 +148,41 @@ def drop_capabilities() -> None:
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
     low, high = held & 0xFFFFFFFF, held >> 32
     body = struct.pack("IIIIII", low, low, 0, high, high, 0)
-    _check(_libc.capset(header, body), "capset")
+    check(_libc.capset(header, body), "capset")
     if not _prctl(_PR_SET_NO_NEW_PRIVS, 1):
-        _check(-1, "no_new_privs")
+        check(-1, "no_new_privs")
 
 
 def read_capabilities() -> int:
     """The permitted capabilities of this process as a bit set."""
     header = ctypes.create_string_buffer(struct.pack("Ii", _CAPABILITY_VERSION_3, 0), 8)
     body = ctypes.create_string_buffer(24)
-    _check(_libc.capget(header, body), "capget")
+    check(_libc.capget(header, body), "capget")
     words = struct.unpack("IIIIII", body.raw)
     return int(words[1]) | int(words[4]) << 32
 
 
 def forbid_new_privileges() -> None:
     if not _prctl(_PR_SET_NO_NEW_PRIVS, 1):
-        _check(-1, "no_new_privs")
+        check(-1, "no_new_privs")
 
 
 def die_with_parent(signal_number: int) -> None:
     """Asks for a signal when the parent's thread ends. A change of credentials forgets it: call it after those."""
     if not _prctl(_PR_SET_PDEATHSIG, signal_number):
-        _check(-1, "pdeathsig")
+        check(-1, "pdeathsig")
 
 
 def become_subreaper() -> None:
     """Orphans among our descendants become our children from here on."""
     if not _prctl(_PR_SET_CHILD_SUBREAPER, 1):
-        _check(-1, "subreaper")
+        check(-1, "subreaper")
 
 
 def forbid_tracing() -> None:
     """Nobody without CAP_SYS_PTRACE may read this process's memory or descriptors."""
     if not _prctl(_PR_SET_DUMPABLE, 0):
-        _check(-1, "dumpable")
+        check(-1, "dumpable")
 
 
 def has_pid_limit_per_namespace() -> bool:
@@ -190,6 +190,22 @@ def has_pid_limit_per_namespace() -> bool:
     major, _, rest = os.uname().release.partition(".")
     minor = "".join(itertools.takewhile(str.isdigit, rest))
     return major.isdigit() and minor.isdigit() and (int(major), int(minor)) >= (6, 14)
+
+
+def system_call(number: int, *arguments: int | bytes | None) -> int:
+    """Makes a call that the C library does not wrap: its result, or -1 with the error in `ctypes.get_errno()`.
+
+    Numbers are passed as whole words, and so keep their sign.
+    """
+    words = (ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments)
+    return int(_libc.syscall(ctypes.c_long(number), *words))
+
+
+def check(result: int, what: str) -> None:
+    """Raises `OSError` with the kernel's own error where a call has failed; `what` it was about is its `filename`."""
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), what)
 
 
 def _prctl(option: int, argument: int) -> bool:
@@ -203,9 +219,3 @@ def _is_at_or_below(path: str, directory: str) -> bool:
 
 def _bytes(text: str | None) -> bytes | None:
     return None if text is None else os.fsencode(text)
-
-
-def _check(result: int, what: str) -> None:
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), what)

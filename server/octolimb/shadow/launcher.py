@@ -8,8 +8,9 @@ It receives requests, forks, and goes on listening. For each request there are t
 
 A and B are made ahead of the next request and wait, with everything mounted that is the same for all; they are
 dismissed when the machine's own mounts change. Without namespaces (a private copy) there is no B, and A hunts down
-every descendant itself. It knows no snapshot and no policy: what it does is all in the request. It imports the
-standard library and its neighbours only.
+every descendant itself. Either way C puts itself behind Landlock and a filter of system calls, as the last thing
+before it becomes the command: what A and B still have to do, these would refuse. It knows no snapshot and no policy:
+what it does is all in the request. It imports the standard library and its neighbours only.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import socket
 import time
 from typing import Final, Literal, NoReturn, TypedDict
 
-from octolimb.shadow import kernel
+from octolimb.shadow import kernel, landlock, seccomp
 from octolimb.shadow.reaping import kill_descendants
 from octolimb.shadow.view import (
     CrateEntry,
@@ -64,6 +65,11 @@ class LaunchRequest(TypedDict):
     memory_bytes: int
     required: list[str]
     """Optional parts of the isolation that must hold, else the command does not run."""
+    without: list[str]
+    """Layers to leave out, so that tests can show what the others do."""
+    fence: landlock.Fence
+    network: bool
+    """Whether it may make sockets other than local ones, where the isolation has a network at all."""
     has_stdin: bool
     has_channel: bool
     view: ViewRequest
@@ -241,9 +247,7 @@ def _be_init(orders: socket.socket, parts: Parts) -> NoReturn:
 def _run_in_view(payload_fd: int, streams: list[int], status: socket.socket, missing: list[str]) -> int:
     """Finishes the view, starts the command, and adopts orphans until it ends. What B exits with."""
     request, crate = _read_payload(payload_fd)
-    lacking = [part for part in missing if part.partition(":")[0] in request["required"]]
-    if lacking:
-        _send(status, {"error": f"the isolation that held before does not hold now ({'; '.join(lacking)})"})
+    if _refuse_less(request, missing, status):
         return 1
     build_view(request["view"])
     write_crate(request["view"]["root"], request["entries"], memoryview(crate))
@@ -289,7 +293,7 @@ def _read_payload(fd: int) -> tuple[LaunchRequest, bytes]:
 
 def _run_in_copy(request: LaunchRequest, streams: list[int], status: socket.socket, life: int) -> None:
     kernel.become_subreaper()
-    kernel.forbid_new_privileges()
+    kernel.drop_capabilities()
     _make_directories(request["make"])
     command = os.fork()
     if command == 0:
@@ -327,17 +331,45 @@ def _become_command(request: LaunchRequest, streams: list[int], status: socket.s
         # These are the ones that Python or the launcher set; the mask and the rest are as they were at its start.
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        # From here on a failure is the command's own, as it would be in a terminal.
-        _send(own_status, {"ready": time.monotonic(), "missing": missing})
-        subject = request["directory"]
-        os.chdir(subject)
-        subject = request["command"][0]
-        os.execvpe(subject, request["command"], request["environment"])  # noqa: S606
+        missing = [*missing, *_restrict(request)]
+        if not _refuse_less(request, missing, own_status):
+            # From here on a failure is the command's own, as it would be in a terminal.
+            _send(own_status, {"ready": time.monotonic(), "missing": missing})
+            subject = request["directory"]
+            os.chdir(subject)
+            subject = request["command"][0]
+            os.execvpe(subject, request["command"], request["environment"])  # noqa: S606
     except OSError as error:
         code = _EXIT_NOT_FOUND if isinstance(error, FileNotFoundError) else code
         os.write(2, f"octolimb: cannot run the command: {subject}: {error.strerror}\n".encode())
     finally:
         os._exit(code)
+
+
+def _restrict(request: LaunchRequest) -> list[str]:
+    """Puts this process behind the layers that need no namespace; those that do not hold, as lines of `part: reason`.
+
+    It is past the last mount: both layers refuse those.
+    """
+    parts = Parts()
+    layers = {
+        "landlock": lambda: landlock.restrict(request["fence"]),
+        "seccomp": lambda: seccomp.restrict(network=request["network"]),
+    }
+    for name, step in layers.items():
+        if name in request["without"]:
+            parts.missing.append(f"{name}: left out")
+        else:
+            parts.attempt(name, step)
+    return parts.missing
+
+
+def _refuse_less(request: LaunchRequest, missing: list[str], status: socket.socket) -> bool:
+    """True, and the host is told, where a part does not hold that must."""
+    lacking = [part for part in missing if part.partition(":")[0] in request["required"]]
+    if lacking:
+        _send(status, {"error": f"the isolation that held before does not hold now ({'; '.join(lacking)})"})
+    return bool(lacking)
 
 
 def _lay_out(request: LaunchRequest, streams: list[int], status: socket.socket) -> socket.socket:

@@ -1,6 +1,6 @@
-"""Decides what a child may see: which private directories are emptied, and which paths in them must stay.
+"""Decides what a child may see and write: which private directories are emptied, and which paths in them must stay.
 
-It looks at paths only and changes nothing; `view` does the work inside the namespace.
+It looks at paths only and changes nothing; `view` and `landlock` do the work in the child.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from octolimb.shadow.landlock import Fence
 from octolimb.shadow.view import Hidden, ViewRequest
 
 _SCRATCH_PLACES: Final = ("/tmp", "/var/tmp")  # noqa: S108  These are what is hidden, not what is used.
@@ -31,6 +32,7 @@ _PERSONAL_VARIABLES: Final = (
 _SYSTEM_PLACES: Final = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr")
 """Some system accounts have a home here; hiding it would hide the system."""
 _MOST_LINKS: Final = 40
+_ABI_WITH_RENAMES: Final = 2
 FALLBACK_HOME: Final = "/tmp/home"  # noqa: S108  It lies in the child's own /tmp.
 
 
@@ -75,6 +77,37 @@ def plan_view(root: Path, keep: Iterable[Path], *, area_bytes: int) -> ViewPlan:
         "area_bytes": area_bytes,
     }
     return ViewPlan(request, _private_home(hide, str(root)))
+
+
+def fence_view(plan: ViewPlan, *, network: bool) -> Fence:
+    """Where a child in a view may go: it may read all that it sees, and write what was mounted for it alone.
+
+    The mounts say the same; so an ABI that costs the project's tests something is not worth it there.
+    """
+    request = plan.request
+    private = [hidden["path"] for hidden in (*request["hide"], *request["hide_in_kept"])]
+    return {
+        "read": [("/", [])],
+        "write": [request["root"], *private, plan.home],
+        "tcp": network,
+        "least_abi": _ABI_WITH_RENAMES,
+    }
+
+
+def fence_copy(plan: ViewPlan, keep: Iterable[Path], write: Iterable[Path], *, network: bool) -> Fence:
+    """Where a child in a copy of the plan's root may go: it may read what a view would show, and write what is given.
+
+    The root itself stays readable, since installed things in it are not copied.
+    """
+    request = plan.request
+    holes = [hidden["path"] for hidden in (*request["hide"], *request["hide_in_kept"])]
+    kept = [os.path.realpath(path) for path in keep]
+    return {
+        "read": [("/", holes), (request["root"], []), *((path, [h for h in holes if h != path]) for path in kept)],
+        "write": [str(path) for path in write],
+        "tcp": network,
+        "least_abi": 1,
+    }
 
 
 def own_directories() -> tuple[Path, ...]:

@@ -52,6 +52,7 @@ class Order:
     deadline: float | None
     stdin: bytes | None = None
     channel: bool = False
+    network: bool = True
 
 
 class Projection(Protocol):
@@ -92,14 +93,16 @@ class Shadow:
         deadline: float,
         keep: Sequence[Path] = (),
         output_limit: int = _OUTPUT_BYTES,
+        network: bool = True,
     ) -> Completed:
         """Runs a command to its end, or kills its whole tree after `deadline` seconds.
 
-        `cwd` is relative to the root; `output_limit` is in bytes, for each stream. Raises `CannotIsolate`.
+        `cwd` is relative to the root; `output_limit` is in bytes, for each stream. `network` false refuses it the
+        loopback network too, and all of the network in a copy, where the kernel can. Raises `CannotIsolate`.
         """
         start = time.monotonic()
         limit = start + deadline
-        launched = self._projection.launch(Order(command, cwd, env, keep, limit, stdin or None))
+        launched = self._projection.launch(Order(command, cwd, env, keep, limit, stdin or None, network=network))
         try:
             stdout, stderr, report = _Head(output_limit), _Head(output_limit), _Head(_REPORT_BYTES)
             sinks: dict[int, Callable[[bytes], None]] = {

@@ -7,7 +7,8 @@ from octolimb.shadow.probe import probe
 
 def test_everything_holds_with_the_overlay(overlaid: Repository) -> None:
     found = {capability.name: capability.holds for capability in probe(overlaid.host)}
-    assert found == dict.fromkeys(["overlay", "read-only", "network", "processes", "devices", "ipc", "home"], True)
+    names = ["overlay", "read-only", "network", "processes", "devices", "ipc", "landlock", "seccomp", "home"]
+    assert found == dict.fromkeys(names, True)
 
 
 def test_without_it_the_reason_and_the_loss_are_named(copied: Repository) -> None:
@@ -15,6 +16,8 @@ def test_without_it_the_reason_and_the_loss_are_named(copied: Repository) -> Non
     assert not found["overlay"].holds
     assert "OCTOLIMB_ISOLATION=copy" in found["overlay"].advice
     assert not found["network"].holds
+    assert found["landlock"].holds
+    assert found["seccomp"].holds
     assert found["home"].holds
 
 
