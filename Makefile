@@ -118,5 +118,5 @@ $(CLIENT): package.json package-lock.json .npmrc
 $(BUNDLE): $(CLIENT) $(wildcard client/src/*.ts)
 	@npm run --silent build
 
-$(VSIX): $(BUNDLE) $(wildcard client/media/* README.md LICENSE CHANGELOG.md)
+$(VSIX): $(BUNDLE) $(wildcard client/media/* client/media/walkthrough/* README.md LICENSE CHANGELOG.md)
 	@npm run --silent package > client/out/package.log 2>&1 || { cat client/out/package.log; exit 1; }

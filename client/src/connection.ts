@@ -1,37 +1,61 @@
 /**
- * The server's life in the editor: start, restart, stop, and the status bar item that tells which.
+ * The server's life in the editor: start, restart after a loss, stop; and the one door for requests and notifications.
  *
  * One change at a time, in order. It computes nothing: ids and settings go out, what the server says comes in.
  */
 
 import * as vscode from 'vscode';
 import { CloseAction, ErrorAction, LanguageClient, State } from 'vscode-languageclient/node';
+import { hasCodeIntelligence } from './neighbours';
 import { probeServer } from './probe';
+import { delayBeforeRestart, recentLosses } from './restarts';
 import { chooseServerPython, explainFailure, initializationOptions, type Settings, serverCommand } from './server';
+import {
+  announcedMethods,
+  CONTEXT_KEYS,
+  type LimbStatus,
+  METHODS,
+  type Method,
+  type ProposalEvent,
+  type Requests,
+  type Verdict,
+} from './wire';
 
-type Status = 'starting' | 'ready' | 'stopped';
-
-const ICONS: Record<Status, string> = { starting: '$(sync~spin)', ready: '$(check)', stopped: '$(error)' };
+export interface Life {
+  readonly state: 'starting' | 'restarting' | 'ready' | 'stopped';
+  /** One line for a person: the version and the interpreter, or what went wrong. */
+  readonly detail: string;
+}
 
 export class Connection implements vscode.Disposable {
   private client: LanguageClient | undefined;
+  private methods: ReadonlySet<string> = new Set();
+  private losses: number[] = [];
   private turn: Promise<void> = Promise.resolve();
-  private readonly status: vscode.StatusBarItem;
+  private readonly started = new vscode.EventEmitter<void>();
+  private readonly lived = new vscode.EventEmitter<Life>();
+  private readonly limb = new vscode.EventEmitter<LimbStatus>();
+  private readonly verdict = new vscode.EventEmitter<Verdict>();
+  private readonly proposal = new vscode.EventEmitter<ProposalEvent>();
+
+  /** A fresh server answers: whatever was known of the one before has to be asked for again. */
+  readonly onDidStart = this.started.event;
+  readonly onDidChangeLife = this.lived.event;
+  readonly onLimb = this.limb.event;
+  readonly onVerdict = this.verdict.event;
+  readonly onProposal = this.proposal.event;
 
   constructor(
     private readonly directory: string,
     private readonly log: vscode.LogOutputChannel,
-  ) {
-    this.status = vscode.window.createStatusBarItem('octolimb.status', vscode.StatusBarAlignment.Right, 50);
-    this.status.name = 'Octolimb';
-    this.status.command = 'octolimb.showLog';
-  }
+  ) {}
 
   /** Starts the server, a running one anew. Problems are shown, never thrown. */
   restart(): Promise<void> {
+    this.losses = [];
     return this.inTurn(async () => {
       await this.stopClient();
-      await this.startClient();
+      await this.startClient('starting');
     });
   }
 
@@ -39,22 +63,43 @@ export class Connection implements vscode.Disposable {
     return this.inTurn(() => this.stopClient());
   }
 
+  /** Whether the running server has announced it. */
+  serves(method: Method | 'octolimb/standBack'): boolean {
+    return this.client !== undefined && this.methods.has(method);
+  }
+
+  /** Rejects with an error for a person where the server does not answer, or answers with an error. */
+  async ask<M extends Method>(
+    method: M,
+    params: Requests[M][0],
+    token?: vscode.CancellationToken,
+  ): Promise<Requests[M][1]> {
+    if (!this.client) throw new Error('Octolimb is not running.');
+    if (!this.methods.has(method)) throw new Error('This version of Octolimb’s server cannot do that yet.');
+    return this.client.sendRequest<Requests[M][1]>(method, params, token);
+  }
+
+  /** A notification; nothing happens where the server does not take it. */
+  tell(method: 'octolimb/standBack', params: unknown): void {
+    if (this.serves(method)) void this.client?.sendNotification(method, params);
+  }
+
   dispose(): void {
-    this.status.dispose();
+    for (const emitter of [this.started, this.lived, this.limb, this.verdict, this.proposal]) emitter.dispose();
   }
 
   private inTurn(change: () => Promise<void>): Promise<void> {
     this.turn = this.turn.then(change).catch((error: unknown) => {
       this.log.error(error instanceof Error ? error : String(error));
-      this.show('stopped', 'Something went wrong; the log has the details.');
+      this.lived.fire({ state: 'stopped', detail: 'Something went wrong; the log has the details.' });
     });
     return this.turn;
   }
 
-  private async startClient(): Promise<void> {
+  private async startClient(state: 'starting' | 'restarting'): Promise<void> {
     const settings = readSettings();
     const serverPython = chooseServerPython(settings.serverPython, process.env, process.platform);
-    this.show('starting', `Starting with ${serverPython}`);
+    this.lived.fire({ state, detail: `Starting with ${serverPython}` });
     const probe = await probeServer(serverPython, this.directory);
     if (probe.kind !== 'found') {
       if (probe.kind === 'failed') this.log.error(probe.stderr);
@@ -72,55 +117,83 @@ export class Connection implements vscode.Disposable {
       return;
     }
     client.onDidChangeState(({ newState }) => {
-      if (newState === State.Stopped && this.client === client) {
-        this.client = undefined;
-        this.fail('Octolimb’s server has stopped. The log has the details.');
-      }
+      if (newState === State.Stopped && this.client === client) this.recover();
     });
-    this.show('ready', `Octolimb ${probe.version}, ${serverPython}`);
+    this.announce(announcedMethods(client.initializeResult?.capabilities.experimental));
+    this.lived.fire({ state: 'ready', detail: `Octolimb ${probe.version}, ${serverPython}` });
+    this.started.fire();
+  }
+
+  /** The server was lost. It comes back by itself, a little later each time; a person is asked when that does not help. */
+  private recover(): void {
+    this.client = undefined;
+    this.announce(new Set());
+    const now = Date.now();
+    const delay = delayBeforeRestart(this.losses, now);
+    this.losses = [...recentLosses(this.losses, now), now];
+    if (delay === undefined) {
+      this.fail('Octolimb’s server has stopped again and again. The log has the details.', 'Restart');
+      return;
+    }
+    this.log.warn(`The server has stopped; it is started again in ${delay} ms.`);
+    this.lived.fire({ state: 'restarting', detail: 'The server was lost and is coming back.' });
+    setTimeout(() => {
+      void this.inTurn(async () => {
+        if (!this.client) await this.startClient('restarting');
+      });
+    }, delay);
   }
 
   private async stopClient(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.announce(new Set());
     await client?.dispose();
+  }
+
+  /** Menus and keys show only what is announced: each method has a context key that their conditions name. */
+  private announce(methods: ReadonlySet<string>): void {
+    this.methods = methods;
+    for (const method of METHODS) {
+      void vscode.commands.executeCommand('setContext', CONTEXT_KEYS[method], methods.has(method));
+    }
   }
 
   private makeClient(settings: Settings, serverPython: string): LanguageClient {
     const { command, args } = serverCommand(serverPython);
-    return new QuietClient(
+    const surroundings = { trusted: vscode.workspace.isTrusted, hasCodeIntelligence: hasCodeIntelligence() };
+    const client = new QuietClient(
       'octolimb',
       'Octolimb',
       { command, args: [...args], options: { cwd: this.directory } },
       {
         documentSelector: [{ language: 'python', scheme: 'file' }],
         outputChannel: this.log,
-        initializationOptions: initializationOptions(settings, serverPython, vscode.workspace.isTrusted),
+        initializationOptions: initializationOptions(settings, serverPython, surroundings),
         initializationFailedHandler: () => false,
-        // A lost server is told of once, by `fail`, with a way out; restarting in a loop would hide its cause.
+        // `recover` knows how often it was lost, and tells a person once; the library's own restarts would not.
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue, handled: true }),
           closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
         },
       },
     );
+    client.onNotification('octolimb/limb', (status: LimbStatus) => this.limb.fire(status));
+    client.onNotification('octolimb/verdict', (verdict: Verdict) => this.verdict.fire(verdict));
+    client.onNotification('octolimb/proposal', (event: ProposalEvent) => this.proposal.fire(event));
+    return client;
   }
 
-  private show(status: Status, tooltip: string): void {
-    this.status.text = `${ICONS[status]} octolimb: ${status}`;
-    this.status.tooltip = tooltip;
-    this.status.show();
-  }
-
-  private fail(message: string): void {
+  private fail(message: string, wayOut: 'Open Settings' | 'Restart' = 'Open Settings'): void {
     this.log.error(message);
-    this.show('stopped', message);
-    void this.offerWaysOut(message);
+    this.lived.fire({ state: 'stopped', detail: message });
+    void this.offerWaysOut(message, wayOut);
   }
 
-  private async offerWaysOut(message: string): Promise<void> {
-    const choice = await vscode.window.showErrorMessage(message, 'Open Settings', 'Show Log');
+  private async offerWaysOut(message: string, wayOut: string): Promise<void> {
+    const choice = await vscode.window.showErrorMessage(message, wayOut, 'Show Log');
     if (choice === 'Show Log') this.log.show();
+    if (choice === 'Restart') await this.restart();
     if (choice === 'Open Settings') {
       await vscode.commands.executeCommand('workbench.action.openSettings', 'octolimb.serverPython');
     }
@@ -137,7 +210,13 @@ class QuietClient extends LanguageClient {
 function readSettings(): Settings {
   const configuration = vscode.workspace.getConfiguration('octolimb');
   return {
+    trusted: configuration.get('trusted', 'auto'),
     serverPython: configuration.get('serverPython', ''),
     python: configuration.get('python', ''),
+    sensors: configuration.get('sensors', []),
+    tests: configuration.get('tests', 'auto'),
+    coder: configuration.get('coder', 'auto'),
+    model: configuration.get('model', ''),
+    codeIntelligence: configuration.get('codeIntelligence', 'auto'),
   };
 }

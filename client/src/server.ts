@@ -4,9 +4,36 @@
  * Pure: settings and facts go in, values come out. It does NOT start anything and does not know the editor.
  */
 
+/** The settings `octolimb.*` that the server is told of; empty or `auto` leaves the choice to it. */
 export interface Settings {
+  readonly trusted: string;
   readonly serverPython: string;
   readonly python: string;
+  readonly sensors: readonly string[];
+  readonly tests: string;
+  readonly coder: string;
+  readonly model: string;
+  readonly codeIntelligence: string;
+}
+
+/** Those that a running server must be started anew for. */
+export const SERVER_SETTINGS: readonly (keyof Settings)[] = [
+  'trusted',
+  'serverPython',
+  'python',
+  'sensors',
+  'tests',
+  'coder',
+  'model',
+  'codeIntelligence',
+];
+
+/** What the editor knows beside the settings. */
+export interface Surroundings {
+  /** The person trusts the workspace. */
+  readonly trusted: boolean;
+  /** Another extension answers hovers, definitions and completions in Python files. */
+  readonly hasCodeIntelligence: boolean;
 }
 
 export interface Command {
@@ -19,6 +46,11 @@ export interface InitializationOptions {
   readonly trusted: boolean;
   readonly python?: string;
   readonly serverPython: string;
+  readonly sensors?: readonly string[];
+  readonly tests?: string;
+  readonly coder?: string;
+  readonly model?: string;
+  readonly codeIntelligence?: boolean;
 }
 
 /** What came of asking an interpreter for the server's version. */
@@ -54,10 +86,22 @@ export function probeCommand(serverPython: string): Command {
 export function initializationOptions(
   settings: Settings,
   serverPython: string,
-  trusted: boolean,
+  surroundings: Surroundings,
 ): InitializationOptions {
   const python = settings.python.trim();
-  return { trusted, serverPython, ...(python ? { python } : {}) };
+  const model = settings.model.trim();
+  const { sensors, tests, coder, codeIntelligence } = settings;
+  return {
+    trusted: surroundings.trusted && settings.trusted !== 'never',
+    serverPython,
+    ...(python ? { python } : {}),
+    ...(sensors.length > 0 ? { sensors } : {}),
+    ...(tests && tests !== 'auto' ? { tests } : {}),
+    ...(coder && coder !== 'auto' ? { coder } : {}),
+    ...(model ? { model } : {}),
+    // Two extensions that answer the same hover show everything twice.
+    codeIntelligence: codeIntelligence === 'auto' ? !surroundings.hasCodeIntelligence : codeIntelligence === 'on',
+  };
 }
 
 /** One line for a person: what is missing and what to do about it. */

@@ -4,7 +4,17 @@ import { test } from 'node:test';
 import { probeServer } from '../src/probe';
 import { chooseServerPython, explainFailure, initializationOptions, serverCommand } from '../src/server';
 
-const NOTHING = { serverPython: '', python: '' };
+const NOTHING = {
+  trusted: 'auto',
+  serverPython: '',
+  python: '',
+  sensors: [],
+  tests: 'auto',
+  coder: 'auto',
+  model: '',
+  codeIntelligence: 'auto',
+};
+const ALONE = { trusted: true, hasCodeIntelligence: false };
 
 test('the setting wins over the environment, and the environment over the path', () => {
   const environment = { OCTOLIMB_SERVER_PYTHON: '/env/python' };
@@ -25,10 +35,15 @@ test('the server never imports from the directory that it starts in', () => {
 });
 
 test('options carry trust and the interpreters, and leave out what is not set', () => {
-  assert.deepEqual(initializationOptions(NOTHING, 'python3', false), { trusted: false, serverPython: 'python3' });
-  assert.deepEqual(initializationOptions({ ...NOTHING, python: ' /p/python ' }, 'python3', true), {
+  assert.deepEqual(initializationOptions(NOTHING, 'python3', { ...ALONE, trusted: false }), {
+    trusted: false,
+    serverPython: 'python3',
+    codeIntelligence: true,
+  });
+  assert.deepEqual(initializationOptions({ ...NOTHING, python: ' /p/python ' }, 'python3', ALONE), {
     trusted: true,
     serverPython: 'python3',
+    codeIntelligence: true,
     python: '/p/python',
   });
 });
