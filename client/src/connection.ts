@@ -76,7 +76,8 @@ export class Connection implements vscode.Disposable {
   ): Promise<Requests[M][1]> {
     if (!this.client) throw new Error('Octolimb is not running.');
     if (!this.methods.has(method)) throw new Error('This version of Octolimb’s server cannot do that yet.');
-    return this.client.sendRequest<Requests[M][1]>(method, params, token);
+    // A third argument that is undefined would be sent as a second parameter.
+    return token ? this.client.sendRequest(method, params, token) : this.client.sendRequest(method, params);
   }
 
   /** A notification; nothing happens where the server does not take it. */
@@ -113,7 +114,9 @@ export class Connection implements vscode.Disposable {
     } catch (error) {
       this.client = undefined;
       this.log.error(error instanceof Error ? error : String(error));
-      this.fail(explainFailure(serverPython, { kind: 'failed', stderr: '' }));
+      // One that was lost while it came back is lost once more; one that never ran has another fault.
+      if (state === 'restarting') this.recover();
+      else this.fail(explainFailure(serverPython, { kind: 'failed', stderr: '' }));
       return;
     }
     client.onDidChangeState(({ newState }) => {

@@ -10,7 +10,7 @@ const FIRST_DELAY_MS = 250;
  */
 export function delayBeforeRestart(losses: readonly number[], now: number): number | undefined {
   const recent = recentLosses(losses, now).length;
-  return recent >= MOST ? undefined : FIRST_DELAY_MS * 4 ** recent;
+  return recent >= MOST ? undefined : FIRST_DELAY_MS * 2 ** recent;
 }
 
 export function recentLosses(losses: readonly number[], now: number): number[] {
