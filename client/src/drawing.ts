@@ -13,12 +13,12 @@ export interface Anchored {
   readonly span: Span;
 }
 
-/** A line of the buffer, and what would stand there. */
+/** What is drawn on one line of the buffer. */
 export interface Drawing {
   readonly line: number;
-  /** The line goes away. */
-  readonly removed: boolean;
-  /** What is shown at its end; empty for nothing. */
+  /** The columns that go away; null for none. */
+  readonly removed: readonly [start: number, end: number] | null;
+  /** What is shown after them, or at the line's end where nothing goes away; empty for nothing. */
   readonly added: string;
 }
 
@@ -43,24 +43,55 @@ export function shift(anchored: readonly Anchored[], edited: Span, text: string)
 }
 
 /**
- * Pairs old lines with new ones. New lines that have no old line beside them cannot be given a line of their own without
- * touching the buffer, so they are told as a number after the last one; the hover has them all.
+ * Pairs old lines with new ones. A line that stays alike shows only the words that differ, in their place. New lines that
+ * have no old line beside them cannot be given a line of their own without touching the buffer, so they are told as a
+ * number after the last one; the hover has them all.
  */
 export function draw({ hunk, span }: Anchored): Drawing[] {
   const oldLines = linesOf(hunk.oldText);
   const newLines = linesOf(hunk.newText);
   if (oldLines.length === 0) {
-    const more = newLines.length > 1 ? `  (+${newLines.length - 1} more)` : '';
     const line = Math.max(0, span.start.character === 0 ? span.start.line - 1 : span.start.line);
-    return [{ line, removed: false, added: `+ ${(newLines[0] ?? '').trim()}${more}` }];
+    return [{ line, removed: null, added: `+ ${(newLines[0] ?? '').trim()}${moreText(newLines.length - 1)}` }];
   }
-  return oldLines.map((_, index) => {
-    const last = index === oldLines.length - 1;
-    const extra = last ? newLines.length - oldLines.length : 0;
-    const added = newLines[index]?.trim() ?? '';
-    const more = extra > 0 ? `  (+${extra} more)` : '';
-    return { line: span.start.line + index, removed: true, added: added || more ? `→ ${added}${more}` : '' };
+  return oldLines.flatMap((oldLine, index) => {
+    const newLine = newLines[index];
+    const more = index === oldLines.length - 1 ? moreText(newLines.length - oldLines.length) : '';
+    const line = span.start.line + index;
+    if (newLine === oldLine) return more ? [{ line, removed: null, added: more.trim() }] : [];
+    return [drawLine(line, oldLine, newLine, more)];
   });
+}
+
+function drawLine(line: number, oldLine: string, newLine: string | undefined, more: string): Drawing {
+  const indent = oldLine.length - oldLine.trimStart().length;
+  if (newLine === undefined) return { line, removed: [indent, oldLine.length], added: '' };
+  const [start, oldEnd, newEnd] = differingWords(oldLine, newLine);
+  const alike = oldLine.length - (oldEnd - start) - indent;
+  // Beside a line that has little in common with it, the whole new line is easier to read than scattered words.
+  if (alike * 2 < oldLine.length - indent) {
+    return { line, removed: [indent, oldLine.length], added: `→ ${newLine.trim()}${more}` };
+  }
+  return { line, removed: [start, oldEnd], added: newLine.slice(start, newEnd) + more };
+}
+
+/** Where two lines begin to differ, and where they stop to, in whole words: start, end in the old, end in the new. */
+function differingWords(oldLine: string, newLine: string): [number, number, number] {
+  const most = Math.min(oldLine.length, newLine.length);
+  let start = 0;
+  while (start < most && oldLine[start] === newLine[start]) start += 1;
+  let tail = 0;
+  while (tail < most - start && oldLine.at(-1 - tail) === newLine.at(-1 - tail)) tail += 1;
+  const isWord = (character: string | undefined) => character !== undefined && /[\w.]/.test(character);
+  while (start > 0 && isWord(oldLine[start - 1]) && (isWord(oldLine[start]) || isWord(newLine[start]))) start -= 1;
+  while (tail > 0 && isWord(oldLine.at(-tail)) && (isWord(oldLine.at(-tail - 1)) || isWord(newLine.at(-tail - 1)))) {
+    tail -= 1;
+  }
+  return [start, oldLine.length - tail, newLine.length - tail];
+}
+
+function moreText(lines: number): string {
+  return lines > 0 ? `  (+${lines} more)` : '';
 }
 
 /** The hunk as the lines of a diff, for a hover. */

@@ -60,7 +60,7 @@ export class ProposalLenses implements vscode.CodeLensProvider, vscode.Disposabl
     const partly = trialText(this.store.trial(proposal.id), ticked, proposal.hunks.length);
     const icon = denied ? '$(shield)' : proposal.green ? '$(pass)' : '$(warning)';
     const siblings = this.store.open.length;
-    const title = `${icon} ${proposalTitle(proposal)}${partly ? ` · ${partly}` : ''}`;
+    const title = `${icon}\u00a0${proposalTitle(proposal)}${partly ? ` · ${partly}` : ''}`;
     const commands: vscode.Command[] = [{ title, command: 'octolimb.why', arguments: [node] }];
     if (!denied && this.store.canAccept(proposal.id) && this.connection.serves('octolimb/proposal/accept')) {
       const some = partly ? `Accept ${ticked} of ${proposal.hunks.length}` : 'Accept';

@@ -83,19 +83,22 @@ export class Preview implements vscode.Disposable {
     const proposal = this.store.current;
     const removed: vscode.DecorationOptions[] = [];
     const added: vscode.DecorationOptions[] = [];
-    const marked: vscode.Range[] = [];
+    const marked: vscode.DecorationOptions[] = [];
     for (const anchored of proposal ? this.anchored(editor.document) : []) {
       const ticked = proposal && this.store.isTicked(anchored.hunk, proposal.id);
       if (!proposal || !ticked) continue;
       const hoverMessage = hover(proposal, anchored.hunk);
       for (const [index, drawing] of draw(anchored).entries()) {
         const line = Math.min(drawing.line, editor.document.lineCount - 1);
-        const { range, firstNonWhitespaceCharacterIndex } = editor.document.lineAt(line);
-        const text = new vscode.Range(line, firstNonWhitespaceCharacterIndex, line, range.end.character);
-        if (drawing.removed) removed.push({ range: text, hoverMessage });
-        if (drawing.added)
-          added.push({ range: new vscode.Range(range.end, range.end), renderOptions: ghost(drawing.added) });
-        if (index === 0) marked.push(range);
+        const { range } = editor.document.lineAt(line);
+        const [start, end] = drawing.removed ?? [range.end.character, range.end.character];
+        if (drawing.removed) removed.push({ range: new vscode.Range(line, start, line, end) });
+        if (drawing.added) {
+          const place = new vscode.Range(line, end, line, end);
+          added.push({ range: place, renderOptions: ghost(drawing.added, end === range.end.character) });
+        }
+        // The hover is the line's, so that it need not be aimed at the few letters that differ.
+        if (index === 0) marked.push({ range, hoverMessage });
       }
     }
     const denied = proposal?.decision.decision === 'deny';
@@ -121,11 +124,11 @@ export function hunksIn(proposal: Proposal, document: vscode.TextDocument): Hunk
   return proposal.hunks.filter((hunk) => vscode.Uri.parse(hunk.uri).toString() === uri);
 }
 
-function ghost(contentText: string): vscode.DecorationInstanceRenderOptions {
+function ghost(contentText: string, atEnd: boolean): vscode.DecorationInstanceRenderOptions {
   return {
     after: {
       contentText: contentText.replaceAll('\t', '    '),
-      margin: '0 0 0 2ch',
+      margin: atEnd ? '0 0 0 1ch' : '0',
       backgroundColor: new vscode.ThemeColor('diffEditor.insertedTextBackground'),
     },
   };

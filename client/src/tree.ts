@@ -1,6 +1,7 @@
 /** The Proposals view: a proposal, its files, their hunks, each with its state. Ticking a hunk senses what is ticked. */
 
 import * as vscode from 'vscode';
+import { diffText } from './drawing';
 import type { ProposalStore } from './store';
 import type { ChangedFile, Hunk, Proposal } from './wire';
 import { colourText, count, decisionText, hunkLabel, hunkState, proposalTitle, sizeText, trialText } from './words';
@@ -76,7 +77,7 @@ export class ProposalTree implements vscode.TreeDataProvider<Node>, vscode.Dispo
     item.description =
       proposal.state === 'rejected'
         ? 'rejected'
-        : `${stale}${partly ?? `${sizeText(proposal)}, ${colourText(proposal)}`}, ${decided}`;
+        : `${stale}${partly ?? colourText(proposal)}, ${decided}, ${sizeText(proposal)}`;
     item.iconPath = proposalIcon(proposal, trial.kind === 'trying');
     item.contextValue = this.contextOf(proposal);
     item.tooltip = `${proposalTitle(proposal)}\n${proposal.pain.join('\n')}`;
@@ -92,14 +93,14 @@ export class ProposalTree implements vscode.TreeDataProvider<Node>, vscode.Dispo
   }
 
   private hunkItem(proposal: Proposal, hunk: Hunk): vscode.TreeItem {
-    const item = new vscode.TreeItem(hunkLabel(hunk));
     const state = hunkState(proposal, hunk);
+    const item = new vscode.TreeItem(`line ${hunk.range.start.line + 1}: ${state}`);
     const open = proposal.state !== 'rejected';
     item.id = `${proposal.id}/${hunk.id}`;
-    item.description = `line ${hunk.range.start.line + 1}, ${state}`;
+    item.description = hunkLabel(hunk);
     item.contextValue = open ? (hunk.rejected ? 'hunk.rejected' : 'hunk.open') : 'hunk';
-    item.accessibilityInformation = { label: `Hunk at line ${hunk.range.start.line + 1}: ${item.label}. ${state}` };
-    item.tooltip = state;
+    item.accessibilityInformation = { label: `Hunk at ${item.label}. ${hunkLabel(hunk)}` };
+    item.tooltip = new vscode.MarkdownString().appendCodeblock(diffText(hunk), 'diff');
     item.command = {
       command: 'octolimb.revealHunk',
       title: 'Show in Editor',

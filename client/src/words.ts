@@ -85,7 +85,7 @@ export function hunkNumber(proposal: Proposal, id: string): string {
 
 export function hunkState(proposal: Proposal, hunk: Hunk): string {
   if (hunk.rejected) return 'rejected';
-  if (hunk.needs.length === 0) return proposal.hunks.length === 1 ? 'the whole change' : 'safe alone';
+  if (hunk.needs.length === 0) return proposal.hunks.length === 1 ? 'all of it' : 'safe alone';
   const numbers = hunk.needs.map((id) => hunkNumber(proposal, id));
   return `needs hunk ${numbers.join(' and ')}`;
 }

@@ -3,6 +3,7 @@
 // The directory $OCTOLIMB_FAKE holds what passes between it and the test, a JSON object a line: `script.jsonl` is what it
 // shall do, `heard.jsonl` what it was sent. A line of the script is one of
 //   {"answers": METHOD, "with": RESULT, "first": [MESSAGE, ...], "after": MS}   from now on, to each such request
+//   {"answers": METHOD, "sides": {"before": RESULT, "after": RESULT}}         by the side that is asked for
 //   {"send": {"method", "params", "id"?}}                                      at once, and to no fresh server
 // It knows nothing of code.
 
@@ -43,6 +44,7 @@ function receive(message) {
   for (const first of answer?.first ?? []) send({ id: `fake-${++asked}`, ...first });
   const respond = () => {
     if (cancelled.has(message.id)) send({ id: message.id, error: { code: -32800, message: 'cancelled' } });
+    else if (answer?.sides) send({ id: message.id, result: answer.sides[message.params.side ?? 'after'] });
     else if (answer) send({ id: message.id, result: answer.with });
     else if (message.method === 'initialize') send({ id: message.id, result: initializeResult() });
     else if (message.method === 'shutdown') send({ id: message.id, result: null });

@@ -92,23 +92,26 @@ async function scenes(editor) {
   tells('proposal', { event: 'new', id: 'p1', proposal: simple });
   await lens('Proposal: 1 line, green (12 impacted), allowed');
   await editor.sees('.monaco-editor [class*="ced-"][class*="TextEditorDecorationType"]');
-  const text = await page.locator('.editor-instance .view-lines').first().innerText();
+  const text = await page.locator('.editor-instance .view-lines').first().textContent();
   if (!text.replaceAll('\u00a0', ' ').includes('(100 + discount)')) throw new Error('the buffer was changed');
   await editor.command('Octolimb: Show Proposals');
   await editor.sees('.pane-body .monaco-list-row:has-text("Subtract the discount")');
   await scene('04-proposal', 'a proposal is drawn over the code and listed, and the buffer is as it was');
 
-  answers('shadow/content', { text: 'def total():\n    return 1\n', generation: 1 });
+  const source = readFileSync(join(project, 'baskets.py'), 'utf8');
+  const before = { text: source, generation: 1 };
+  const after = { text: source.replace('100 + discount', '100 - discount'), generation: 1 };
+  script(state, { answers: 'octolimb/shadow/content', sides: { before, after } });
   await press('Compare');
   await editor.sees('.multiDiffEntry');
   await scene('05-compare', 'Compare opens one multi-diff');
-  await page.keyboard.press('Control+F4');
+  await editor.command('View: Close Editor');
 
   await press('Why');
   await until(() => page.frames().length > 2, 'the page that tells why');
   await page.waitForTimeout(800);
   await scene('06-why', 'Why tells what hurt, what was tried and what holds');
-  await page.keyboard.press('Control+F4');
+  await editor.command('View: Close Editor');
 
   const asking = { ...simple, revision: 2, decision: decision('ask', 'protected-paths', 'this edits the CI workflow') };
   tells('proposal', { event: 'changed', id: 'p1', proposal: asking });
@@ -172,7 +175,7 @@ async function scenes(editor) {
   await lens('Hunk 2 of 3: needs hunk 1');
   answers('proposal/try', { status: 'regressed', message: 'Hunk 2 needs hunk 1.', needs: ['h1'], conflicts: [] });
   await page.click(
-    '.pane-body .monaco-list-row:has-text("line 1, safe alone") .monaco-custom-toggle, .pane-body .monaco-list-row:has-text("line 1, safe alone") .monaco-checkbox',
+    '.pane-body .monaco-list-row:has-text("line 1: safe alone") .monaco-custom-toggle, .pane-body .monaco-list-row:has-text("line 1: safe alone") .monaco-checkbox',
   );
   if ((await heard('proposal/try')).hunks.join() !== 'h2,h1b') throw new Error('the wrong hunks were tried');
   await editor.sees('.pane-body .monaco-list-row:has-text("2 of 3 hunks: Hunk 2 needs hunk 1")');
