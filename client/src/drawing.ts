@@ -7,6 +7,8 @@
 
 import type { Hunk, Span } from './wire';
 
+const FEW = 3;
+
 export interface Anchored {
   readonly hunk: Hunk;
   /** Where the hunk's old text lies now. */
@@ -66,12 +68,13 @@ export function draw({ hunk, span }: Anchored): Drawing[] {
 function drawLine(line: number, oldLine: string, newLine: string | undefined, more: string): Drawing {
   const indent = oldLine.length - oldLine.trimStart().length;
   if (newLine === undefined) return { line, removed: [indent, oldLine.length], added: '' };
-  const [start, oldEnd, newEnd] = differingWords(oldLine, newLine);
-  const alike = oldLine.length - (oldEnd - start) - indent;
+  const [from, to] = differingWords(oldLine, newLine);
+  const alike = oldLine.length - (to - from) - indent;
   // Beside a line that has little in common with it, the whole new line is easier to read than scattered words.
   if (alike * 2 < oldLine.length - indent) {
     return { line, removed: [indent, oldLine.length], added: `→ ${newLine.trim()}${more}` };
   }
+  const [start, oldEnd, newEnd] = withNeighbours(oldLine, newLine);
   return { line, removed: [start, oldEnd], added: newLine.slice(start, newEnd) + more };
 }
 
@@ -88,6 +91,15 @@ function differingWords(oldLine: string, newLine: string): [number, number, numb
     tail -= 1;
   }
   return [start, oldLine.length - tail, newLine.length - tail];
+}
+
+/** A sign alone is overlooked: a change of a few letters is shown with the words on both sides. */
+function withNeighbours(oldLine: string, newLine: string): [number, number, number] {
+  const [start, oldEnd, newEnd] = differingWords(oldLine, newLine);
+  if (Math.max(oldEnd, newEnd) - start > FEW) return [start, oldEnd, newEnd];
+  const before = /[\w.]+\W{0,2}$/.exec(oldLine.slice(0, start))?.[0].length ?? 0;
+  const after = /^\W{0,2}[\w.]+/.exec(oldLine.slice(oldEnd))?.[0].length ?? 0;
+  return [start - before, oldEnd + after, newEnd + after];
 }
 
 function moreText(lines: number): string {

@@ -25,6 +25,7 @@ export class Preview implements vscode.Disposable {
   ) {
     this.removed = vscode.window.createTextEditorDecorationType({
       backgroundColor: new vscode.ThemeColor('diffEditor.removedTextBackground'),
+      textDecoration: 'line-through',
     });
     this.added = vscode.window.createTextEditorDecorationType({
       rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
@@ -128,7 +129,7 @@ function ghost(contentText: string, atEnd: boolean): vscode.DecorationInstanceRe
   return {
     after: {
       contentText: contentText.replaceAll('\t', '    '),
-      margin: atEnd ? '0 0 0 1ch' : '0',
+      margin: atEnd ? '0 0 0 1ch' : '0 0 0 0.4ch',
       backgroundColor: new vscode.ThemeColor('diffEditor.insertedTextBackground'),
     },
   };

@@ -96,6 +96,11 @@ class Editor {
     await this.sees(`.statusbar-item:has-text("${text}")`);
   }
 
+  async closeEditor() {
+    await this.page.hover('.tab.active');
+    await this.page.click('.tab.active .tab-actions .action-label');
+  }
+
   async command(title) {
     const { page } = this;
     await page.keyboard.press('Control+Shift+P');

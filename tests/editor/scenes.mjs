@@ -105,13 +105,13 @@ async function scenes(editor) {
   await press('Compare');
   await editor.sees('.multiDiffEntry');
   await scene('05-compare', 'Compare opens one multi-diff');
-  await editor.command('View: Close Editor');
+  await editor.closeEditor();
 
   await press('Why');
   await until(() => page.frames().length > 2, 'the page that tells why');
   await page.waitForTimeout(800);
   await scene('06-why', 'Why tells what hurt, what was tried and what holds');
-  await editor.command('View: Close Editor');
+  await editor.closeEditor();
 
   const asking = { ...simple, revision: 2, decision: decision('ask', 'protected-paths', 'this edits the CI workflow') };
   tells('proposal', { event: 'changed', id: 'p1', proposal: asking });
@@ -171,7 +171,7 @@ async function scenes(editor) {
   ];
   const many = proposalOf('p3', [imported, used, told], { why: 'Round down once' });
   tells('proposal', { event: 'new', id: 'p3', proposal: many });
-  await lens('Proposal: 4 lines in 2 files');
+  await lens('Proposal: 5 lines in 2 files');
   await lens('Hunk 2 of 3: needs hunk 1');
   answers('proposal/try', { status: 'regressed', message: 'Hunk 2 needs hunk 1.', needs: ['h1'], conflicts: [] });
   await page.click(
