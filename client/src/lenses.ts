@@ -5,7 +5,7 @@ import type { Connection } from './connection';
 import { hunksIn, type Preview, rangeOf } from './preview';
 import type { ProposalStore } from './store';
 import type { Hunk, Proposal } from './wire';
-import { hunkNumber, hunkState, proposalTitle, trialText } from './words';
+import { hunkNumber, hunkState, lensTitle, trialText } from './words';
 
 export class ProposalLenses implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly registration: vscode.Disposable;
@@ -58,9 +58,10 @@ export class ProposalLenses implements vscode.CodeLensProvider, vscode.Disposabl
     const denied = proposal.decision.decision === 'deny';
     const ticked = this.store.ticked(proposal.id)?.length ?? proposal.hunks.length;
     const partly = trialText(this.store.trial(proposal.id), ticked, proposal.hunks.length);
-    const icon = denied ? '$(shield)' : proposal.green ? '$(pass)' : '$(warning)';
+    const icon =
+      proposal.decision.decision !== 'allow' ? '$(shield)' : proposal.green && !partly ? '$(pass)' : '$(warning)';
     const siblings = this.store.open.length;
-    const title = `${icon}\u00a0${proposalTitle(proposal)}${partly ? ` · ${partly}` : ''}`;
+    const title = `${icon}\u00a0${lensTitle(proposal, partly)}`;
     const commands: vscode.Command[] = [{ title, command: 'octolimb.why', arguments: [node] }];
     if (!denied && this.store.canAccept(proposal.id) && this.connection.serves('octolimb/proposal/accept')) {
       const some = partly ? `Accept ${ticked} of ${proposal.hunks.length}` : 'Accept';

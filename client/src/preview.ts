@@ -8,7 +8,7 @@ import * as vscode from 'vscode';
 import { type Anchored, anchor, diffText, draw, shift } from './drawing';
 import type { ProposalStore } from './store';
 import type { Hunk, Proposal, Span } from './wire';
-import { hunkState, whyLines } from './words';
+import { hunkState, reasonLines, whyLines } from './words';
 
 export class Preview implements vscode.Disposable {
   private anchors = new Map<string, { version: string; anchored: Anchored[] }>();
@@ -150,6 +150,9 @@ function hover(proposal: Proposal, hunk: Hunk): vscode.MarkdownString {
   const text = new vscode.MarkdownString('', true);
   text.appendMarkdown('**Proposal** (').appendText(hunkState(proposal, hunk)).appendMarkdown(')\n');
   text.appendCodeblock(diffText(hunk), 'diff');
+  for (const reason of reasonLines(proposal.decision)) {
+    text.appendMarkdown('$(shield) ').appendText(reason).appendMarkdown('\n\n');
+  }
   for (const [name, line] of [
     ['What hurt', hurt],
     ['What was tried', tried],

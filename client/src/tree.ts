@@ -2,9 +2,19 @@
 
 import * as vscode from 'vscode';
 import { diffText } from './drawing';
-import type { ProposalStore } from './store';
+import type { ProposalStore, Trial } from './store';
 import type { ChangedFile, Hunk, Proposal } from './wire';
-import { colourText, count, decisionText, hunkLabel, hunkState, proposalTitle, sizeText, trialText } from './words';
+import {
+  colourText,
+  count,
+  decisionText,
+  hunkLabel,
+  hunkState,
+  proposalTitle,
+  reasonLines,
+  sizeText,
+  trialText,
+} from './words';
 
 export type Node =
   | { readonly kind: 'proposal'; readonly proposal: Proposal }
@@ -78,9 +88,9 @@ export class ProposalTree implements vscode.TreeDataProvider<Node>, vscode.Dispo
       proposal.state === 'rejected'
         ? 'rejected'
         : `${stale}${partly ?? colourText(proposal)}, ${decided}, ${sizeText(proposal)}`;
-    item.iconPath = proposalIcon(proposal, trial.kind === 'trying');
+    item.iconPath = proposalIcon(proposal, trial);
     item.contextValue = this.contextOf(proposal);
-    item.tooltip = `${proposalTitle(proposal)}\n${proposal.pain.join('\n')}`;
+    item.tooltip = [proposalTitle(proposal), ...reasonLines(proposal.decision), ...proposal.pain].join('\n');
     item.accessibilityInformation = { label: `Proposal ${proposal.rank}: ${proposal.why}. ${item.description}` };
     return item;
   }
@@ -132,12 +142,13 @@ function fileItem(proposal: Proposal, file: ChangedFile): vscode.TreeItem {
   return item;
 }
 
-function proposalIcon(proposal: Proposal, trying: boolean): vscode.ThemeIcon {
+function proposalIcon(proposal: Proposal, trial: Trial): vscode.ThemeIcon {
   const coloured = (icon: string, colour: string) => new vscode.ThemeIcon(icon, new vscode.ThemeColor(colour));
   if (proposal.state === 'rejected') return new vscode.ThemeIcon('circle-slash');
-  if (trying) return new vscode.ThemeIcon('loading~spin');
+  if (trial.kind === 'trying') return new vscode.ThemeIcon('loading~spin');
   if (proposal.decision.decision === 'deny') return coloured('shield', 'list.errorForeground');
   if (proposal.decision.decision === 'ask') return coloured('shield', 'list.warningForeground');
   if (proposal.state === 'stale') return coloured('history', 'list.warningForeground');
-  return proposal.green ? coloured('pass', 'testing.iconPassed') : coloured('warning', 'list.warningForeground');
+  const holds = trial.kind === 'tried' ? trial.answer.status === 'tried' : proposal.green;
+  return holds ? coloured('pass', 'testing.iconPassed') : coloured('warning', 'list.warningForeground');
 }

@@ -47,6 +47,16 @@ export function proposalTitle(proposal: Proposal): string {
   return `Proposal: ${sizeText(proposal)}, ${colourText(proposal)}, ${decisionText(proposal.decision)}`;
 }
 
+/** The line above the code: a refusal or a question stands there with its reason, so that nobody has to look for it. */
+export function lensTitle(proposal: Proposal, partly: string | undefined): string {
+  if (partly) return `Proposal: ${partly}`;
+  const [reason, ...others] = reasonLines(proposal.decision);
+  const more = others.length > 0 ? ` (+${others.length} more)` : '';
+  if (proposal.decision.decision === 'deny') return `Proposal denied by ${reason ?? 'the guard'}${more}`;
+  if (proposal.decision.decision === 'ask') return `Proposal: needs your yes, ${reason ?? 'the guard asks'}${more}`;
+  return proposalTitle(proposal);
+}
+
 export function sizeText(proposal: Proposal): string {
   const lines = proposal.hunks.reduce(
     (sum, hunk) => sum + Math.max(lineCount(hunk.oldText), lineCount(hunk.newText)),
@@ -73,7 +83,7 @@ export function reasonLines(decision: Decision | undefined): string[] {
   return (decision?.reasons ?? []).map((reason) => {
     const line = reason.range ? ` line ${reason.range.start.line + 1}` : '';
     const place = reason.path && !reason.message.includes(reason.path) ? `${reason.path}${line}: ` : '';
-    return `${reason.policy}: ${place}${reason.message}${reason.fix ? ` It passes like this: ${reason.fix}` : ''}`;
+    return `${reason.policy}: ${place}${reason.message}${reason.fix ? ` What helps: ${reason.fix}.` : ''}`;
   });
 }
 

@@ -108,14 +108,27 @@ async function scenes(editor) {
   await editor.closeEditor();
 
   await press('Why');
-  await until(() => page.frames().length > 2, 'the page that tells why');
-  await page.waitForTimeout(800);
+  const paper = (text) =>
+    until(async () => {
+      for (const frame of page.frames()) {
+        if (
+          (await frame
+            .locator(`body:has-text("${text}")`)
+            .count()
+            .catch(() => 0)) &&
+          frame !== page.mainFrame()
+        )
+          return true;
+      }
+      return false;
+    }, `a page that says ${text}`);
+  await paper('What was tried');
   await scene('06-why', 'Why tells what hurt, what was tried and what holds');
   await editor.closeEditor();
 
   const asking = { ...simple, revision: 2, decision: decision('ask', 'protected-paths', 'this edits the CI workflow') };
   tells('proposal', { event: 'changed', id: 'p1', proposal: asking });
-  await lens('needs your yes (protected-paths)');
+  await lens('needs your yes, protected-paths');
   answers('proposal/accept', { status: 'ask', message: 'asks', needs: [], conflicts: [], decision: asking.decision });
   await press('Accept');
   await editor.sees('.monaco-dialog-box:has-text("protected-paths")');
@@ -203,11 +216,12 @@ async function scenes(editor) {
     generation: 3,
     tests: [{ id: 'test_baskets.py', label: 'test_baskets.py', uri: uri('test_baskets.py'), children: leaves }],
   });
-  answers('sense', failing);
+  answers('sense', { ...failing, generation: 3 });
   await editor.command('View: Show Explorer');
   await editor.openFile('test_baskets.py', 'from baskets import total');
   await editor.command('Test: Run Tests in Current File');
-  await editor.sees('.monaco-editor .test-message-inline-content, .monaco-editor [class*="test-message"]');
+  await editor.sees('.monaco-editor [class*="test-message-inline-content"]', { state: 'attached' });
+  await editor.sees('.test-output-peek, .monaco-list-row:has-text("test_a_discount_makes_it_cheaper")');
   if ((await heard('sense')).tests !== 'impacted') throw new Error('the impacted tests were expected');
   await scene('12-tests', 'a failing test is told at its line');
 
@@ -224,7 +238,7 @@ async function scenes(editor) {
     ],
   });
   await editor.command('Octolimb: What Works Here (Doctor)');
-  await page.waitForTimeout(1200);
+  await paper('mounted over the folder');
   await scene('13-doctor', 'the doctor’s page opens');
 
   await editor.command('Welcome: Open Walkthrough...');
