@@ -59,7 +59,8 @@ def test_a_method_that_is_no_name_is_answered_under_its_id(living: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["octolimb/unknown", "textDocument/hover", "workspace/executeCommand", "$/unknown", "", "__init__"]
+    "method",
+    ["octolimb/unknown", "textDocument/inlineCompletion", "workspace/textDocumentContent", "$/unknown", "", "__init__"],
 )
 def test_an_unknown_method_is_said_to_be_unknown(living: Any, call: Any, method: str) -> None:
     assert living.ask(call(method, {"x": 1}, message_id=1))["error"]["code"] == METHOD_NOT_FOUND

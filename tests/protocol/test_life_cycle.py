@@ -24,18 +24,18 @@ def test_exit_without_shutdown_ends_with_code_one(server: Any, call: Any) -> Non
     assert server.wait() == 1
 
 
-def test_it_announces_the_protocol_and_only_what_works(server: Any, initialize: Any) -> None:
-    message = initialize()
-    # Columns are UTF-16 whatever the client prefers.
+def test_it_announces_the_protocol_and_what_it_serves(server: Any, initialize: Any) -> None:
+    message = initialize({"codeIntelligence": "off"})
     message["params"]["capabilities"] = {"general": {"positionEncodings": ["utf-8", "utf-32", "utf-16"]}}
     capabilities = server.ask(message)["result"]["capabilities"]
-    extension = capabilities.pop("experimental")["octolimb"]
+    extension = capabilities["experimental"]["octolimb"]
     assert extension["protocol"] == 1
     assert len(bytes.fromhex(extension["schemas"])) == 32
-    assert capabilities == {
-        "positionEncoding": "utf-16",
-        "textDocumentSync": {"openClose": False, "change": 0, "save": False},
-    }
+    assert {"octolimb/limb/start", "octolimb/proposal/accept", "octolimb/sense"} <= set(extension["methods"])
+    assert capabilities["positionEncoding"] == "utf-8"  # The first that the client offers.
+    assert capabilities["textDocumentSync"] == {"openClose": True, "change": 2, "save": True}
+    assert "definitionProvider" not in capabilities
+    assert "workspaceSymbolProvider" not in capabilities
 
 
 def test_nothing_is_answered_before_initialize(server: Any, call: Any) -> None:

@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
-import venv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from importlib.metadata import files
 from pathlib import Path
-from typing import Final
 
 import pytest
 from tests.conftest import IDENTITIES, IS_ROOT
 from tests.support.product import Beacon, Octolimb
-
-_PYTEST_AND_NEEDS: Final = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
-
-
-@pytest.fixture(scope="session")
-def bare_python() -> Iterator[Path]:
-    """The interpreter of a virtual environment that has pytest and nothing else: no plugin of ours slows it down."""
-    environment = Path(tempfile.mkdtemp(prefix="octolimb-bare-"))
-    environment.chmod(0o755)
-    venv.create(environment, with_pip=False, symlinks=True)
-    (site_packages,) = environment.glob("lib/python*/site-packages")
-    for name in _PYTEST_AND_NEEDS:
-        for file in files(name) or ():
-            if ".." not in file.parts and "__pycache__" not in file.parts:
-                (site_packages / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(str(file.locate()), site_packages / file)
-    python = environment / "bin/python"
-    subprocess.run([python, "-m", "compileall", "-q", site_packages], check=True)
-    yield python
-    shutil.rmtree(environment)
 
 
 @pytest.fixture

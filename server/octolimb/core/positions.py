@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
+
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
 
 @dataclass(frozen=True, order=True)
@@ -29,19 +33,11 @@ def point(line: int, character: int = 0) -> Span:
 
 def split_lines(text: str) -> list[str]:
     """The lines of `text` with their ends kept, split on LF, CRLF and CR only, as the protocol does."""
-    lines: list[str] = []
-    start = 0
-    while start < len(text):
-        ends = [found for found in (text.find("\n", start), text.find("\r", start)) if found >= 0]
-        if not ends:
-            lines.append(text[start:])
-            break
-        end = min(ends) + 1
-        if text[end - 1] == "\r" and text[end : end + 1] == "\n":
-            end += 1
-        lines.append(text[start:end])
-        start = end
-    return lines
+    if "\r" in text:
+        return _LINE.findall(text)
+    lines = [line + "\n" for line in text.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]
 
 
 def utf16_length(text: str) -> int:

@@ -54,9 +54,12 @@ class Sensing:
 class Engine:
     """A context manager; leaving it ends every child and removes every scratch file."""
 
-    def __init__(self, root: Path, *, python: Path | None = None, state: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, *, python: Path | None = None, state: Path | None = None, trusted: bool | None = None
+    ) -> None:
         """`python` overrides the project's interpreter; `state` is where trust and journals are kept.
 
+        `trusted` is an editor's word on whether this repository's own code may run; None asks what was remembered.
         Raises `BadInput` for a root or an interpreter that is not there.
         """
         self.base = DiskBase(root)
@@ -65,6 +68,7 @@ class Engine:
         self.trust = TrustStore(self.state)
         self.interpreter: Interpreter = find_interpreter(self.root, python)
         self.host = ShadowHost(self.base)
+        self._trusted = trusted
         self._generations = itertools.count(1)
         self._stack = ExitStack()
         self._stack.callback(self.host.close)
@@ -75,6 +79,10 @@ class Engine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every child and removes every scratch file. Idempotent."""
         self._stack.close()
 
     def aside(self) -> Engine:
@@ -84,6 +92,11 @@ class Engine:
         other._stack = ExitStack()  # noqa: SLF001 - It is one of us.
         other._stack.callback(other.host.close)  # noqa: SLF001
         return other
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether this repository's own code may run without a person's word for this very run."""
+        return self.trust.is_trusted(self.root) if self._trusted is None else self._trusted
 
     # -- snapshots ---------------------------------------------------------------------------------------------
 
@@ -106,13 +119,16 @@ class Engine:
         unknown = sorted(sensing.sensors - SENSORS)
         if unknown:
             raise BadInput(f"no sensor is called {unknown[0]!r}", hint="the sensors are " + ", ".join(sorted(SENSORS)))
-        trusted = self.trust.is_trusted(self.root)
-        # Naming a mode of tests is consent for this run; without it an untrusted root's code stays unread by Python.
-        consent = trusted or sensing.tests in ("impacted", "full")
-        mode: TestMode = sensing.tests or ("impacted" if trusted else "none")
+        trusted = self.is_trusted
+        # Naming a mode of tests is consent for this run, but where an editor knows that the person does not trust it;
+        # without it an untrusted root's code stays unread by Python.
+        consent = trusted or (self._trusted is None and sensing.tests in ("impacted", "full"))
+        mode: TestMode = (sensing.tests or "impacted") if consent else "none"
         why = None
         if mode == "none":
-            why = "switched off" if sensing.tests else "this root is not trusted; run `octolimb trust`, or name --tests"
+            why = "switched off" if sensing.tests == "none" else "this root is not trusted"
+            if why != "switched off" and self._trusted is None:
+                why += "; run `octolimb trust`, or name --tests"
         paths, named = self._split(sensing.paths, snapshot)
         request = SenseRequest(
             snapshot=snapshot,

@@ -33,7 +33,7 @@ class Health:
 
 def examine(engine: Engine) -> Health:
     """Tries each part. The project's interpreter is run only where the root is trusted. Raises `CannotIsolate`."""
-    trusted = engine.trust.is_trusted(engine.root)
+    trusted = engine.is_trusted
     isolation = engine.host.isolation
     sensors = (_tool(engine, "ruff"), _tool(engine, "ty"))
     interpreter = _interpreter(engine, trusted=trusted)

@@ -18,12 +18,17 @@ class Options(BaseModel):
     trusted: bool = False
     python: str | None = None
     server_python: str | None = None
-    sensors: list[str] | None = None
+    sensors: list[Literal["syntax", "lint", "types", "tests"]] | None = None
     tests: Literal["impacted", "full", "none"] | None = None
     coder: Literal["auto", "offline", "model"] | None = None
     model: str | None = None
-    code_intelligence: bool | None = None
+    code_intelligence: Literal["auto", "on", "off"] | bool | None = None
     token: str | None = None  # Proof, over TCP, that the client may connect.
+
+    @property
+    def is_code_intelligent(self) -> bool:
+        """Whether definition, rename and the like are to be served. Standing back for others is the client's word."""
+        return self.code_intelligence not in ("off", False)
 
 
 def read_options(raw: object) -> tuple[Options, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 Built on pygls, which leaves these holes that are closed here: a payload with a nested "jsonrpc" key is taken for a
 message and never answered; malformed JSON, unknown shapes and requests after `shutdown` get no answer; parameters of
 custom methods lose keys; notification errors pop up message boxes (see `server.py`). It does NOT read or write
-a transport, and handles no document.
+a transport, and handles no document: features register for that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,10 +35,10 @@ from pygls.protocol import (
     default_converter,
     lsp_method,
 )
-from pygls.uris import to_fs_path
 
 from octolimb.core.errors import BadInput
 from octolimb.lsp.options import Options, read_options
+from octolimb.lsp.places import path_of_uri
 
 PROTOCOL_VERSION = 1
 
@@ -50,9 +50,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Session:
-    """What `initialize` settled: the repository's root, None if the editor has no folder open, and the options."""
+    """What `initialize` settled: the folders that the editor has open, if any, and the options."""
 
-    root: Path | None
+    folders: tuple[Path, ...]
     options: Options
 
 
@@ -65,6 +65,15 @@ class Protocol(LanguageServerProtocol):
 
     session: Session | None = None
     exit_code: int | None = None
+
+    methods: Sequence[str] = ()
+    """The custom methods that are served."""
+    on_session: Callable[[Session, types.InitializeParams], None] = staticmethod(lambda _session, _params: None)
+    """Called once `initialize` is accepted, before it is answered."""
+    complete_capabilities: Callable[[types.ServerCapabilities], None] = staticmethod(lambda _capabilities: None)
+    """Adds to the capabilities that pygls derives from the registered features."""
+    on_end: Callable[[], Awaitable[None]] | None = None
+    """Called once when the connection ends, however it does."""
 
     def receive(self, body: bytes) -> None:
         """Handles one message. Whatever is wrong with it becomes an error answer; nothing is raised."""
@@ -92,6 +101,10 @@ class Protocol(LanguageServerProtocol):
         """Answers with an error; a None id says that the message had none that could be read."""
         answer = {"code": error.code, "message": error.message}
         self._send_data({"jsonrpc": self.VERSION, "id": message_id, "error": answer})
+
+    def as_json(self, value: Any) -> Any:
+        """A typed value of the protocol as JSON values."""
+        return self._converter.unstructure(value)
 
     def end_for_lost_stream(self) -> None:
         """The other side is gone or no longer makes sense: ends the connection as the protocol wants it counted."""
@@ -176,16 +189,14 @@ class Protocol(LanguageServerProtocol):
         if self.token is not None and not hmac.compare_digest((options.token or "").encode(), self.token.encode()):
             self.exit_code = 1
             raise JsonRpcInvalidRequest("Invalid Request: initializationOptions.token is missing or wrong")
-        if params.capabilities.general is not None:
-            params.capabilities.general.position_encodings = (
-                None  # UTF-16, which every client has, is the one we speak.
-            )
+        self.session = Session((self.root,) if self.root else _folders_of(params), options)
+        self.on_session(self.session, params)
         result = yield from super().lsp_initialize(params)
-        # pygls announces these whether or not anything follows them.
-        result.capabilities.workspace = result.capabilities.execute_command_provider = None
-        result.capabilities.experimental = {"octolimb": {"protocol": PROTOCOL_VERSION, "schemas": self.schemas}}
-        self.session = Session(self.root or _folder_of(params), options)
-        logger.info("session for %s, %s", self.session.root, "trusted" if options.trusted else "not trusted")
+        experimental = {"protocol": PROTOCOL_VERSION, "schemas": self.schemas, "methods": list(self.methods)}
+        result.capabilities.experimental = {"octolimb": experimental}
+        self.complete_capabilities(result.capabilities)
+        folders = ", ".join(map(str, self.session.folders)) or "no folder"
+        logger.info("session for %s, %s", folders, "trusted" if options.trusted else "not trusted")
         if unknown:
             warning = f"unknown options are ignored: {', '.join(unknown)}"
             logger.warning("%s", warning)
@@ -201,10 +212,11 @@ def plain_converter() -> Converter:
     return converter
 
 
-def _folder_of(params: types.InitializeParams) -> Path | None:
-    uri = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
-    path = to_fs_path(uri) if uri is not None and uri.startswith("file:") else None
-    return None if path is None else Path(path)
+def _folders_of(params: types.InitializeParams) -> tuple[Path, ...]:
+    uris = [folder.uri for folder in params.workspace_folders or ()]
+    if not uris and params.root_uri is not None:
+        uris = [params.root_uri]
+    return tuple(path for uri in uris if (path := path_of_uri(uri)) is not None)
 
 
 def _refuse_constant(name: str) -> NoReturn:

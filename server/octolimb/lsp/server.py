@@ -1,7 +1,4 @@
-"""The language server's door: `serve` runs it until the client leaves.
-
-So far it answers the life cycle: initialize, shutdown, exit. It announces only what it does, so no document is synced.
-"""
+"""The language server's door: `serve` runs it until the client leaves. What it does lies in `features`."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from pygls.lsp.server import LanguageServer
 import octolimb
 from octolimb.core.errors import BadInput
 from octolimb.lsp.protocol import Protocol, plain_converter
+from octolimb.lsp.registry import register
 from octolimb.lsp.transport import parse_loopback, run_stdio, run_tcp
 
 TOKEN_VARIABLE = "OCTOLIMB_TOKEN"  # noqa: S105 - the name of a variable, not a token.
@@ -59,13 +57,14 @@ def make_protocol(root: Path | None, schemas: str, *, token: str | None) -> Prot
     server = QuietServer(
         "octolimb",
         octolimb.__version__,
-        text_document_sync_kind=types.TextDocumentSyncKind.None_,
+        text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
         protocol_cls=Protocol,
         converter_factory=plain_converter,
     )
     protocol = server.protocol
     assert isinstance(protocol, Protocol)
     protocol.root, protocol.schemas, protocol.token = root, schemas, token
+    register(server, protocol)
     return protocol
 
 

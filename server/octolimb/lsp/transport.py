@@ -31,6 +31,7 @@ CHUNK = 64 << 10
 STRANGER_LIMIT = 1 << 20  # Bytes of one message of a client that has not shown the token yet.
 STRANGERS = 8  # Connections at a time that have not shown the token yet.
 STRANGER_SECONDS = 10.0
+LEAVING_SECONDS = 8.0  # For children and threads to end, once the client has left.
 FLUSH_SECONDS = 2.0  # For the last answer to a client that reads slowly.
 
 ReadChunk = Callable[[], Awaitable[bytes]]
@@ -115,12 +116,25 @@ async def serve_connection(
                 protocol.receive(body)
                 if protocol.session is not None:
                     framer.limit = MESSAGE_LIMIT
+                # A handler takes its snapshot before the next message can change the text under it.
+                await asyncio.sleep(0)
     except FrameError as error:
         logger.error("%s; the connection ends", error)
         protocol.answer_error(None, JsonRpcParseError(f"Parse Error: {error}"))
     finally:
         ended.cancel()
         protocol.end_for_lost_stream()
+        if protocol.on_end is not None:
+            _leave_at_last(protocol)
+            await protocol.on_end()
+
+
+def _leave_at_last(protocol: Protocol) -> None:
+    """A thread that does not come back must not keep the process: nothing of value is left to be done by then."""
+    code = 1 if protocol.exit_code is None else protocol.exit_code
+    timer = threading.Timer(LEAVING_SECONDS, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
 
 
 class _TcpDoor:

@@ -109,7 +109,7 @@ class ShadowHost:
 
     def sibling(self) -> ShadowHost:
         """Another host for the same root, with a launcher of its own; what was probed is not probed again."""
-        other = ShadowHost(self._base, keep=self._further, area_bytes=self._area_bytes)
+        other = ShadowHost(self._base, keep=self._further, area_bytes=self._area_bytes, _without=self._without)
         other._probed = self.probe()
         return other
 

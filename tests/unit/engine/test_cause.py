@@ -76,7 +76,9 @@ def test_an_error_of_syntax(make_engine: MakeEngine) -> None:
 
 
 def test_a_pain_that_was_there_before_or_does_not_show(make_engine: MakeEngine) -> None:
-    engine = make_engine({"shop.py": SPOILT_SHOP, "till.py": SPOILT_TILL, "test_shop.py": TEST.replace(" or ", " and ")})
+    engine = make_engine(
+        {"shop.py": SPOILT_SHOP, "till.py": SPOILT_TILL, "test_shop.py": TEST.replace(" or ", " and ")}
+    )
     green = engine.disk()
     now = edited(green, {"shop.py": SPOILT_SHOP + "x = 1\n"})
     pain = next(one for one in engine.sense(now, None, Sensing("full")).pains if one.source == "tests")

@@ -1,0 +1,128 @@
+"""One folder of the editor: its buffers over its disk, the sensors on them, and what they last said.
+
+It decodes no message. Diagnostics, limbs and proposals are its readers: they subscribe to settlements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Final
+
+from octolimb.core.document import Document
+from octolimb.core.errors import CannotIsolate
+from octolimb.core.paths import RelPath
+from octolimb.core.snapshot import Snapshot
+from octolimb.core.verdicts import Isolation
+from octolimb.engine.editor import EditorCrate
+from octolimb.engine.engine import SENSORS, Engine
+from octolimb.engine.settling import Settlement, Settler
+from octolimb.lsp.buffers import Buffer
+from octolimb.lsp.options import Options
+from octolimb.lsp.places import Places
+from octolimb.sense.live import LiveSensing
+
+UNKNOWN_ISOLATION: Final = Isolation("copy", "none", network=False)
+
+logger = logging.getLogger(__name__)
+
+
+class Folder:
+    """For one event loop. Raises `BadInput` where the folder or the interpreter that the options name is not there."""
+
+    def __init__(self, directory: Path, options: Options) -> None:
+        python = Path(options.python) if options.python and options.trusted else None
+        self.options = options
+        self.engine = Engine(directory, python=python, trusted=options.trusted)
+        self.root = self.engine.root
+        self.places = Places(self.root, directory)
+        self.crate = EditorCrate(self.engine.base)
+        self.live = LiveSensing(
+            self.engine.base, self.engine.interpreter if options.trusted else None, on_recovery=self._recovered
+        )
+        self.isolation = UNKNOWN_ISOLATION
+        self.settler = Settler(
+            self.crate,
+            self.live,
+            root=str(self.root),
+            sensors=frozenset(options.sensors) if options.sensors is not None else SENSORS,
+            isolation=lambda: self.isolation,
+            on_settled=self._tell,
+        )
+        self.on_opened: list[Callable[[Document], None]] = []
+        """Called with each buffer that was opened, as a file."""
+        self.on_disk: list[Callable[[Collection[RelPath]], None]] = []
+        """Called with what changed on the disk, before anything reads it anew."""
+        self._listeners: list[Callable[[Settlement], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def generation(self) -> int:
+        return self.crate.generation
+
+    def snapshot(self) -> Snapshot:
+        """The editor's shadow as it is now."""
+        return self.crate.snapshot()
+
+    def subscribe(self, listener: Callable[[Settlement], None]) -> None:
+        self._listeners.append(listener)
+
+    # -- its life ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._warm_up()), asyncio.create_task(self.settler.run())]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.live.close()
+        await asyncio.to_thread(self.engine.close)
+
+    async def _warm_up(self) -> None:
+        try:
+            await self.live.start()
+            probed = await asyncio.to_thread(self.engine.host.probe)
+            self.isolation = probed.isolation
+            self.settler.touch()
+        except CannotIsolate as error:
+            logger.error("no shadow for %s: %s", self.root, error.message)
+        except Exception:
+            logger.exception("while starting the sensors of %s", self.root)
+
+    # -- what moves it -----------------------------------------------------------------------------------------
+
+    def put(self, path: RelPath, buffer: Buffer) -> None:
+        """A buffer of this folder was opened or changed."""
+        is_new = path not in self.crate.open
+        self.crate.put(path, buffer.text)
+        if is_new and (document := self.crate.documents.get(path)) is not None:
+            for listener in self.on_opened:
+                listener(document)
+        self.settler.touch()
+
+    def drop(self, path: RelPath) -> None:
+        """A buffer of this folder was closed."""
+        self.crate.drop(path)
+        self.settler.touch()
+
+    def disk_changed(self, paths: Iterable[RelPath] | None) -> None:
+        """Files changed on the disk; None where it is not known which."""
+        told = None if paths is None else list(paths)
+        for listener in self.on_disk:
+            listener(self.crate.open if told is None else told)
+        self.crate.disk_changed(told)
+        self.settler.disk_changed(told)
+
+    def _recovered(self) -> None:
+        self.crate.generation += 1
+        self.settler.touch()
+
+    def _tell(self, settlement: Settlement) -> None:
+        for listener in self._listeners:
+            try:
+                listener(settlement)
+            except Exception:
+                logger.exception("while telling of generation %d", settlement.generation)
