@@ -148,11 +148,11 @@ class Accepting:
         selected = select_hunks(stored.proposal.change_set, chosen)
         target, conflicts = rebase_changes(selected, stored.solution.before, truth.snapshot)
         changes = changes_between(truth.snapshot, target)
-        # What would go though nobody chose it: a file where a directory is now, or the reverse.
+        # Nothing may go that nobody chose.
         conflicts += sorted(set(changes.paths) - set(selected.paths))
         if conflicts:
             names = ", ".join(dict.fromkeys(conflicts))
-            message = f"{names} changed in the same lines since it was proposed: send a limb again"
+            message = f"{names} cannot be merged with what changed since it was proposed: send a limb again"
             return Acceptance("conflict", message, chosen, truth=truth, conflicts=tuple(dict.fromkeys(conflicts)))
         stands = set(chosen) == set(stored.hunks) and is_same(Truth(stored.solution.before, stored.epoch), truth)
         verdict = stored.proposal.verdict

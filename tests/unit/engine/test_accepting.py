@@ -171,8 +171,7 @@ def test_a_directory_in_the_place_of_a_new_file_is_a_conflict(desk: MakeDesk) ->
     person = desk(PROJECT, {"notes": "x\n"})
     person.type({"notes/a.txt": "y\n"})
     acceptance = person.accept()
-    assert acceptance.status == "conflict"
-    assert "notes/a.txt" in acceptance.conflicts
+    assert (acceptance.status, acceptance.conflicts) == ("conflict", ("notes",))
 
 
 def test_what_is_so_already_changes_nothing(desk: MakeDesk) -> None:
