@@ -93,7 +93,7 @@ def mount(source: str | None, target: str, kind: str | None, flags: int = 0, opt
 
 def detach(target: str) -> None:
     """Takes what is mounted topmost at `target`, and all beneath it, out of sight; what is open in it stays open."""
-    _check(_libc.umount2(os.fsencode(target), ctypes.c_int(_MNT_DETACH)), target)
+    check(_libc.umount2(os.fsencode(target), ctypes.c_int(_MNT_DETACH)), target)
 
 
 def make_read_only(target: str) -> None:
