@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import IS_ROOT, RunAs
 
 HERE = Path(__file__).parent
-NAMES = ("view", "sandbox", "children", "copies", "endings", "probe", "live", "live_endings")
+NAMES = ("view", "sandbox", "children", "copies", "endings", "probe", "live", "live_endings", "landlock", "seccomp")
+FILES = [*(HERE / f"test_{name}.py" for name in NAMES), HERE.parents[1] / "faults/test_sandbox_levels.py"]
 
 
 def test_identities_are_what_they_say(as_user: RunAs, request: pytest.FixtureRequest) -> None:
@@ -25,6 +26,6 @@ def test_identities_are_what_they_say(as_user: RunAs, request: pytest.FixtureReq
 @pytest.mark.parametrize("as_user", ["ordinary"], indirect=True)
 def test_everything_holds_for_an_ordinary_user(as_user: RunAs) -> None:
     options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(HERE.parents[2])]
-    done = as_user([sys.executable, "-m", "pytest", *options, *(str(HERE / f"test_{name}.py") for name in NAMES)])
+    done = as_user([sys.executable, "-m", "pytest", *options, *map(str, FILES)])
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert " skipped" not in done.stdout
