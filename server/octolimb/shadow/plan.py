@@ -97,10 +97,11 @@ def fence_view(plan: ViewPlan, *, network: bool) -> Fence:
 def fence_copy(plan: ViewPlan, keep: Iterable[Path], write: Iterable[Path], *, network: bool) -> Fence:
     """Where a child in a copy of the plan's root may go: it may read what a view would show, and write what is given.
 
-    The root itself stays readable, since installed things in it are not copied.
+    The root itself stays readable, since installed things in it are not copied. Of the devices only the harmless ones
+    are: root could read a disk past all files.
     """
     request = plan.request
-    holes = [hidden["path"] for hidden in (*request["hide"], *request["hide_in_kept"])]
+    holes = ["/dev", *(hidden["path"] for hidden in (*request["hide"], *request["hide_in_kept"]))]
     kept = [os.path.realpath(path) for path in keep]
     return {
         "read": [("/", holes), (request["root"], []), *((path, [h for h in holes if h != path]) for path in kept)],

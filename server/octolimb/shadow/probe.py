@@ -41,7 +41,8 @@ _IN_CONTAINER: Final = (
 )
 _WAY_TO_LANDLOCK: Final = "it needs Linux 5.13 (5.19 with the overlay) with `landlock` among its `lsm=` modules"
 _LANDLOCK_IN_COPY: Final = (
-    "tests write only to the copy and its private HOME and TMPDIR; your HOME, /tmp and processes are closed to them"
+    "tests write only to the copy and its private HOME and TMPDIR, and read neither your HOME and /tmp nor other"
+    " processes' memory"
 )
 _MEANING: Final = {
     "overlay": "a shadow costs a few milliseconds at any size of the repository",

@@ -156,6 +156,20 @@ def test_devices_of_disks_are_not_there(overlaid: Repository) -> None:
     }
 
 
+def test_a_copy_has_the_harmless_devices_only_too(copied: Repository) -> None:
+    """The machine's own directory lies there, and cannot even be listed."""
+    code = """
+import os
+for path, flags in (("/dev", os.O_RDONLY), ("/dev/zero", os.O_RDONLY), ("/dev/null", os.O_RDWR), ("/dev/kmsg", 0)):
+    try:
+        os.open(path, flags)
+        print(path)
+    except OSError:
+        pass
+"""
+    assert copied.python(code) == "/dev/zero\n/dev/null\n"
+
+
 def test_mounting_is_not_possible(overlaid: Repository) -> None:
     code = "import ctypes; print(ctypes.CDLL(None).mount(b't', b'/tmp', b'tmpfs', 0, None))"
     assert overlaid.python(code) == "-1\n"
