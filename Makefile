@@ -17,7 +17,7 @@ VSIX := client/out/octolimb.vsix
 HAS_NODE := $(shell command -v npm >/dev/null 2>&1 && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null && echo yes)
 LEFT_OUT = printf '\n!!! LEFT OUT: %s\n!!! %s\n\n' $(1) $(2) | tee -a .venv/left-out; [ -z "$${CI:-}" ] || { echo 'octolimb: in CI nothing may be left out' >&2; exit 1; }
 
-.PHONY: help setup demo test check check-client format editor vsix bench campaign repair-table bug-table lock clean
+.PHONY: help setup demo test check check-client format screenshots editor vsix bench campaign repair-table bug-table lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,7 +34,7 @@ test: setup check ## Run every test; says aloud what it had to leave out
 	@rm -f .venv/left-out
 ifeq ($(HAS_NODE),yes)
 	@echo '== client'; npm test --silent
-	@bash tests/editor/smoke.sh || { code=$$?; [ $$code -eq 75 ] || exit $$code; \
+	@{ bash tests/editor/smoke.sh && bash tests/editor/scenes.sh; } || { code=$$?; [ $$code -eq 75 ] || exit $$code; \
 	  $(call LEFT_OUT,'the tests in a real editor','They need chromium (apt-get install chromium).'); }
 else
 	@$(call LEFT_OUT,'the tests of the client and in a real editor','They need Node 20 or newer with npm.')
@@ -63,6 +63,9 @@ format: $(SETUP) ## Format and fix what can be fixed without a thought
 
 vsix: $(VSIX) ## Package the editor extension
 	@echo "octolimb: the extension is in $(VSIX)"
+
+screenshots: $(CLIENT) $(VSIX) ## Leave a picture of every scene in .cache/editor, taken in a real VS Code
+	@bash tests/editor/scenes.sh
 
 editor: $(SETUP) $(VSIX) ## Open a real VS Code in the browser, on the demo project, with the extension in it
 	@bash tests/editor/open.sh $(VSIX)

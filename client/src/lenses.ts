@@ -5,7 +5,7 @@ import type { Connection } from './connection';
 import { hunksIn, type Preview, rangeOf } from './preview';
 import type { ProposalStore } from './store';
 import type { Hunk, Proposal } from './wire';
-import { hunkNumber, hunkState, lensTitle, trialText } from './words';
+import { hunkNumber, hunkState, lensReason, lensTitle, trialText } from './words';
 
 export class ProposalLenses implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly registration: vscode.Disposable;
@@ -72,6 +72,8 @@ export class ProposalLenses implements vscode.CodeLensProvider, vscode.Disposabl
       { title: 'Compare', command: 'octolimb.compare', arguments: [node] },
       { title: 'Why', command: 'octolimb.why', arguments: [node] },
     );
+    const reason = lensReason(proposal);
+    if (reason) commands.push({ title: reason, command: 'octolimb.why', arguments: [node] });
     if (siblings > 1) {
       const position = this.store.open.findIndex(({ id }) => id === proposal.id) + 1;
       commands.push({
@@ -85,7 +87,7 @@ export class ProposalLenses implements vscode.CodeLensProvider, vscode.Disposabl
 
   private hunkTitles(proposal: Proposal, hunk: Hunk): vscode.Command[] {
     const node = { kind: 'hunk', proposal, hunk };
-    const title = `Hunk ${hunkNumber(proposal, hunk.id)} of ${proposal.hunks.length}: ${hunkState(proposal, hunk)}`;
+    const title = `Hunk ${hunkNumber(proposal, hunk.id)}: ${hunkState(proposal, hunk)}`;
     const accept = { title: 'Accept Hunk', command: 'octolimb.acceptHunk', arguments: [node] };
     return [
       { title, command: 'octolimb.showProposals' },

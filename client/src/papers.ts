@@ -21,7 +21,7 @@ export function doctorPaper(doctor: Doctor): string {
     '',
     '## In detail',
     '',
-    ...doctor.capabilities.map(({ name, holds, advice }) => `- ${holds ? '✅' : '❌'} **${name}**: ${advice}`),
+    ...doctor.capabilities.map(({ name, holds, advice }) => `- ${holds ? '✓' : '✗'} **${name}**: ${advice}`),
     '',
   ].join('\n');
 }

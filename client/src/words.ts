@@ -47,14 +47,17 @@ export function proposalTitle(proposal: Proposal): string {
   return `Proposal: ${sizeText(proposal)}, ${colourText(proposal)}, ${decisionText(proposal.decision)}`;
 }
 
-/** The line above the code: a refusal or a question stands there with its reason, so that nobody has to look for it. */
+/** The line above the code. What can be done follows it at once, so it is short; the guard's reason comes last. */
 export function lensTitle(proposal: Proposal, partly: string | undefined): string {
-  if (partly) return `Proposal: ${partly}`;
+  if (proposal.decision.decision !== 'allow') return `Proposal ${decisionText(proposal.decision)}`;
+  return partly ? `Proposal: ${partly}` : proposalTitle(proposal);
+}
+
+/** Why the guard denies or asks, in one line; the first reason and how many more there are. */
+export function lensReason(proposal: Proposal): string | undefined {
   const [reason, ...others] = reasonLines(proposal.decision);
-  const more = others.length > 0 ? ` (+${others.length} more)` : '';
-  if (proposal.decision.decision === 'deny') return `Proposal denied by ${reason ?? 'the guard'}${more}`;
-  if (proposal.decision.decision === 'ask') return `Proposal: needs your yes, ${reason ?? 'the guard asks'}${more}`;
-  return proposalTitle(proposal);
+  if (proposal.decision.decision === 'allow' || !reason) return undefined;
+  return others.length > 0 ? `${reason} (+${others.length} more)` : reason;
 }
 
 export function sizeText(proposal: Proposal): string {

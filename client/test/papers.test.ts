@@ -46,5 +46,5 @@ test('the doctor’s page says what holds and what does not', () => {
     ready: false,
   });
   assert.match(paper, /Not ready/);
-  assert.match(paper, /❌ \*\*overlay\*\*: Allow user namespaces\./);
+  assert.match(paper, /✗ \*\*overlay\*\*: Allow user namespaces\./);
 });

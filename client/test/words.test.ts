@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { delayBeforeRestart } from '../src/restarts';
 import { announcedMethods } from '../src/wire';
-import { hunkState, lensTitle, limbText, proposalTitle, trialText, verdictText, whyLines } from '../src/words';
+import {
+  hunkState,
+  lensReason,
+  lensTitle,
+  limbText,
+  proposalTitle,
+  trialText,
+  verdictText,
+  whyLines,
+} from '../src/words';
 import { finding, hunk, proposal, verdict } from './builders';
 
 const TESTS = { mode: 'impacted', selected: 0, passed: 0, failed: 0, errors: 0, skipped: 0, failures: [] } as const;
@@ -34,12 +43,11 @@ test('a limb at work is told with its twitches and seconds; one that ended is no
 
 test('a proposal is told in one line: size, colour, decision', () => {
   assert.equal(proposalTitle(proposal()), 'Proposal: 1 line, green (12 impacted), allowed');
-  const reasons = [{ policy: 'no-secrets', message: 'a token was added', fix: 'read it from the environment' }];
+  const reasons = [{ policy: 'no-secrets', message: 'a token was added.', fix: 'read it from the environment' }];
   const denied = proposal({ decision: { decision: 'deny', reasons } });
-  assert.equal(
-    lensTitle(denied, undefined),
-    'Proposal denied by no-secrets: a token was added What helps: read it from the environment.',
-  );
+  assert.equal(lensTitle(denied, undefined), 'Proposal denied by no-secrets');
+  assert.equal(lensReason(denied), 'no-secrets: a token was added. What helps: read it from the environment.');
+  assert.equal(lensReason(proposal()), undefined);
 });
 
 test('hunks are numbered for people, and say what they need', () => {
