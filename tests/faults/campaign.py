@@ -31,10 +31,14 @@ class Campaign:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=5_000, help="for each property")
+    parser.add_argument(
+        "--examples", type=int, default=5_000, help="for each property; fewer where each one starts processes"
+    )
     parser.add_argument("--seconds", type=int, default=120, help="for each random day of live sensing")
     parser.add_argument("--seeds", type=int, default=4, help="how many random days")
     options, rest = parser.parse_known_args()
+    # Read by `tests.support.properties`: what a test itself asks for would rule over a profile.
+    os.environ["OCTOLIMB_EXAMPLES"] = str(options.examples)
     os.environ["OCTOLIMB_SECONDS"] = str(options.seconds)
     for seed in range(options.seeds):
         os.environ["OCTOLIMB_SEED"] = str(seed)

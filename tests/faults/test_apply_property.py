@@ -6,8 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.properties import examples
 
 from octolimb.core.changes import changes_between
 from octolimb.core.document import Document
@@ -59,7 +60,7 @@ def contents(snapshot: Snapshot) -> dict[str, str]:
     return {path: snapshot.document(path).digest for path in snapshot.walk()}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(entries(), st.lists(entries(), min_size=1, max_size=2))
 def test_the_disk_becomes_the_snapshot(tree: dict[str, Entry], edits: list[dict[str, Entry]]) -> None:
     top = Path(tempfile.mkdtemp())

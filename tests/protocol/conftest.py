@@ -423,7 +423,8 @@ def project(tmp_path: Path) -> Path:
         "from users import age_of\n\n\ndef greet(name: str) -> int:\n    return age_of(name) + 1\n"
     )
     (root / "tests" / "test_greeting.py").write_text(
-        "from greeting import greet\n\n\ndef test_greet():\n    assert greet('Al') == 21\n"
+        "from greeting import greet\nfrom users import age_of\n\n\n"
+        "def test_greet():\n    assert (greet('Al'), age_of('Bob')) == (21, 30)\n"
     )
     return root
 

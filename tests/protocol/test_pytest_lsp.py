@@ -17,6 +17,7 @@ from pytest_lsp import ClientServerConfig, LanguageClient
     config=ClientServerConfig(server_command=[sys.executable, "-P", "-m", "octolimb", "serve"])
 )
 async def client(lsp_client: LanguageClient, tmp_path: Path) -> AsyncGenerator[None]:
+    lsp_client.feature(types.CLIENT_REGISTER_CAPABILITY)(lambda _: None)
     await lsp_client.initialize_session(
         types.InitializeParams(
             capabilities=pytest_lsp.client_capabilities("visual-studio-code"),
@@ -43,7 +44,7 @@ async def test_a_typed_client_understands_the_session(client: LanguageClient) ->
 @pytest.mark.asyncio
 async def test_what_went_wrong_is_not_popped_up(client: LanguageClient) -> None:
     client.protocol.notify("octolimb/unknown", {})
-    client.protocol.notify("octolimb/limb/cancel", {"limb": 3})
+    client.protocol.notify("octolimb/limb/cancel", {"limb": "l3"})
     with pytest.raises(JsonRpcException):
         await ask(client, "octolimb/unknown")
     assert client.messages == []

@@ -43,7 +43,8 @@ class Overlay:
                 # A file that this layer had where a directory is needed now is gone, and what it hid stays hidden.
                 kept.update({above: GONE for above in path.ancestors if isinstance(kept.get(above), Document)})
             kept[path] = entry
-        moves = {**self.renames, **(renames or {})}
+        # What moved here before and moves on is told from where it lay below.
+        moves = {**self.renames, **{new: self.renames.get(old, old) for new, old in (renames or {}).items()}}
         alive = {new: old for new, old in moves.items() if isinstance(kept.get(new), Document)}
         return Overlay(MappingProxyType(kept), MappingProxyType(alive))
 

@@ -1,8 +1,10 @@
 """A private copy of the repository, for machines on which nothing can be mounted. Files share blocks where they can.
 
-Exact in names, bytes, modes, modification times and symbolic links. Left out are installed things that tests do not
-read as sources: virtual environments and `node_modules`; run those at their real place. Of `.git` the objects are
-not copied but named as alternates, so git sees all of them and writes none. Sockets, pipes and devices are left out.
+Exact in names, bytes, modes, modification times and symbolic links; but an absolute link into the repository leads into
+the copy, and pytest's own caches of rewritten modules, which name the files that they were made from, are left out. So
+are installed things that tests do not read as sources: virtual environments and `node_modules`; run those at their real
+place. Of `.git` the objects are not copied but named as alternates, so git sees all of them and writes none. Sockets,
+pipes and devices are left out.
 No hard link is ever made: through one, a write in the copy would reach the user's file.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -26,13 +29,16 @@ _FICLONE: Final = 0x40049409
 _LEFT_OUT: Final = frozenset({"node_modules"})
 _PREFIX: Final = "octolimb-copy-"
 _LOCK: Final = "lock"
+_REWRITTEN: Final = re.compile(r"-pytest-[^/]*\.py[co]$")
+"""Python puts the path from which it loads into a module's code; pytest leaves in what stands in its cache."""
 
 
 class PrivateCopy:
     """One copy below a temporary directory that only this user can enter. Removed by `drop`."""
 
-    def __init__(self, scratch: Path, name: str) -> None:
+    def __init__(self, scratch: Path, name: str, source: Path) -> None:
         self.scratch = scratch
+        self._source = source
         self.root = scratch / name
         self.home = scratch / "home"
         self.temporary = scratch / "tmp"
@@ -60,7 +66,7 @@ class PrivateCopy:
         place = scratch_place(root)
         remove_abandoned(place)
         try:
-            copy = cls(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place)).resolve(), f"root-{root.name}")
+            copy = cls(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place)).resolve(), f"root-{root.name}", root)
             for directory in (copy.root, copy.home, copy.temporary):
                 directory.mkdir(mode=0o700)
         except OSError as error:
@@ -83,7 +89,7 @@ class PrivateCopy:
     def apply(self, entries: list[CrateEntry], contents: bytes) -> None:
         """Makes the edits, then gives every directory that they did not touch its own mode and time again."""
         try:
-            write_crate(str(self.root), entries, memoryview(contents))
+            write_crate(str(self.root), *self._relocated(entries, contents))
         except OSError as error:
             raise _refusal(error) from None
         touched = {(self.root / entry["path"]).parent for entry in entries}
@@ -93,12 +99,29 @@ class PrivateCopy:
                     os.utime(directory, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
                 directory.chmod(stat.S_IMODE(status.st_mode))
 
+    def _relocated(self, entries: list[CrateEntry], contents: bytes) -> tuple[list[CrateEntry], memoryview]:
+        """The crate with links into the repository led into the copy, as `_fill` does."""
+        targets = bytearray()
+        moved: list[CrateEntry] = []
+        for entry in entries:
+            end = entry["offset"] + entry["length"]
+            target = os.fsdecode(contents[entry["offset"] : end]) if entry["kind"] == "link" else ""
+            now = relocated(target, str(self._source), str(self.root))
+            if now == target:
+                moved.append(entry)
+            else:
+                encoded = os.fsencode(now)
+                moved.append({**entry, "offset": len(contents) + len(targets), "length": len(encoded)})
+                targets += encoded
+        return moved, memoryview(contents + targets if targets else contents)
+
     def drop(self) -> None:
         """Removes it. Idempotent."""
         self._removal()
 
     def _fill(self, root: Path) -> None:
         pending = [(root, self.root)]
+        prefix = str(root)
         while pending:
             source, target = pending.pop()
             self._times[target] = source.stat()
@@ -106,12 +129,12 @@ class PrivateCopy:
                 for entry in found:
                     place = target / entry.name
                     if entry.is_symlink():
-                        _copy_link(Path(entry.path), place)
+                        _copy_link(Path(entry.path), place, prefix, str(self.root))
                     elif entry.is_dir():
                         if entry.name not in _LEFT_OUT and not os.path.exists(f"{entry.path}/pyvenv.cfg"):
                             place.mkdir(mode=0o700)
                             pending += [(Path(entry.path), place)] if not self._link_objects(entry, place) else []
-                    elif entry.is_file():
+                    elif entry.is_file() and not _REWRITTEN.search(entry.name):
                         copy_file(entry.path, str(place))
 
     @staticmethod
@@ -182,8 +205,13 @@ def _clone(source: int, target: int) -> bool:
     return True
 
 
-def _copy_link(source: Path, target: Path) -> None:
-    os.symlink(os.readlink(source), target)
+def relocated(target: str, root: str, copy: str) -> str:
+    """Where a link with this target leads in the copy: what is absolute and below `root` is below `copy` there."""
+    return copy + target[len(root) :] if f"{target}/".startswith(f"{root}/") else target
+
+
+def _copy_link(source: Path, target: Path, root: str, copy: str) -> None:
+    os.symlink(relocated(os.readlink(source), root, copy), target)
     status = source.lstat()
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
 

@@ -19,7 +19,7 @@ from typing import Final, Literal, Self
 from octolimb.core.document import Document
 from octolimb.core.errors import BadInput, CannotIsolate
 from octolimb.core.overlay import Entry
-from octolimb.core.paths import RelPath, parse_directory
+from octolimb.core.paths import parse_directory
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Isolation
 from octolimb.shadow.copies import PrivateCopy, supports_reflinks
@@ -93,7 +93,7 @@ class ShadowHost:
 
         Under the overlay this costs nothing yet: each command mounts afresh, over the disk as it is then.
         """
-        crate = Crate.of(snapshot.effective())
+        crate = Crate.of(snapshot)
         if self.isolation.files == "overlay":
             shadow = Shadow(_OverlayProjection(self, crate))
         else:
@@ -151,7 +151,7 @@ class ShadowHost:
         if "namespaces" in self._without:
             return self._fall_back(order, "namespaces are left out")
         try:
-            missing = _missing_of(self.launch_in_view(order, Crate.of({}), required=[]), order)
+            missing = _missing_of(self.launch_in_view(order, Crate(), required=[]), order)
         except CannotIsolate as error:
             return self._fall_back(order, error.message)
         names = {_part_of(line) for line in missing}
@@ -239,15 +239,17 @@ class ShadowHost:
 
 @dataclass(frozen=True)
 class Crate:
-    """A snapshot's edits in the order in which they can be made on the disk that lies below."""
+    """A snapshot's edits, at paths as the disk spells them, in the order in which they can be made there."""
 
-    files: tuple[tuple[RelPath, Entry], ...]
-    contents: tuple[bytes, ...]
+    files: tuple[tuple[str, Entry], ...] = ()
+    contents: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(cls, effective: dict[RelPath, Entry]) -> Crate:
+    def of(cls, snapshot: Snapshot) -> Crate:
+        effective = snapshot.effective()
         documents = (entry for entry in effective.values() if isinstance(entry, Document))
-        return cls(tuple(effective.items()), tuple(document.data for document in documents))
+        files = ((snapshot.spelling(path), entry) for path, entry in effective.items())
+        return cls(tuple(files), tuple(document.data for document in documents))
 
     def entries(self, first_stamp: int) -> list[CrateEntry]:
         """The entries with their places in the joined contents, each with a modification time of its own."""

@@ -174,6 +174,7 @@ def bind_volumes(ground: Ground) -> None:
 def write_crate(root: str, entries: list[CrateEntry], payload: memoryview) -> None:
     """Makes the edits through the mount, so that the kernel itself keeps the overlay's books.
 
+    No link is followed: one on the way to a file makes room for a directory, and what lies behind one is not removed.
     Each file gets the modification time that it was assigned: whole seconds, since that is what `.pyc` files record.
     Raises `OSError`; its `filename` is the path that could not be made.
     """
@@ -181,7 +182,8 @@ def write_crate(root: str, entries: list[CrateEntry], payload: memoryview) -> No
         path = f"{root}/{entry['path']}"
         content = payload[entry["offset"] : entry["offset"] + entry["length"]]
         if entry["kind"] == "gone":
-            _remove(path)
+            if not _leads_through_link(path, root):
+                _remove(path)
         elif entry["kind"] == "link":
             _make_parents(path, root)
             _remove(path)
@@ -268,11 +270,26 @@ def _bind(fd: int, path: str) -> None:
 
 def _make_parents(path: str, root: str) -> None:
     parent = os.path.dirname(path)
-    if os.path.isdir(parent):
+    if parent == root:
         return
     _make_parents(parent, root)
-    if parent != root:
+    if not _is_real_directory(parent):
+        _remove(parent)
         os.mkdir(parent, 0o755)
+        # The umask is the person's own.
+        os.chmod(parent, 0o755)  # noqa: S103  As it is for a directory that nobody gave a mode.
+
+
+def _leads_through_link(path: str, root: str) -> bool:
+    parent = os.path.dirname(path)
+    return parent != root and (os.path.islink(parent) or _leads_through_link(parent, root))
+
+
+def _is_real_directory(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _write_file(path: str, content: memoryview, mode: int) -> None:

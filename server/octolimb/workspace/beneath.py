@@ -12,18 +12,20 @@ from typing import Final
 # From linux/openat2.h and the system call tables; the number is the same on every architecture since 5.1.
 _SYS_OPENAT2: Final = 437
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
+_RESOLVE_NO_SYMLINKS: Final = 0x04
 _RESOLVE_BENEATH: Final = 0x08
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def open_beneath(directory: int, path: str, flags: int, mode: int = 0) -> int:
-    """Opens `path` relative to the descriptor `directory`; no link or `..` in it may lead outside.
+    """Opens `path` relative to the descriptor `directory`; no link is followed and no `..` leads outside.
 
-    Returns a new descriptor. Raises `OSError`, with EXDEV where the path would escape.
+    Returns a new descriptor. Raises `OSError`, with ELOOP where a link is on the way and EXDEV where `..` would escape.
+    With `O_PATH` and `O_NOFOLLOW` a link at the end is opened itself.
     """
     if _libc is None:
         return _open_step_by_step(directory, path, flags, mode)
-    how = struct.pack("QQQ", flags, mode, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    how = struct.pack("QQQ", flags, mode, _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS)
     for _ in range(64):
         fd: int = _libc.syscall(_SYS_OPENAT2, directory, os.fsencode(path), how, len(how))
         if fd >= 0:

@@ -18,9 +18,9 @@ from octolimb.workspace.beneath import open_beneath
 class DiskBase:
     """The bottom of every snapshot of a repository. Safe to share between threads.
 
-    A symbolic link in the middle of a path is followed only while it stays beneath the root; sockets, pipes and
-    devices do not exist here. Names that no `RelPath` can spell (undecodable bytes, backslashes) are left out of
-    listings.
+    No symbolic link is followed; sockets, pipes and devices do not exist here. Names that no `RelPath` can spell
+    (undecodable bytes, backslashes) are left out of listings. A name in another Unicode form than NFC is found under
+    its NFC one; where both are there, the NFC one is meant and the other is left out.
     """
 
     def __init__(self, root: Path) -> None:
@@ -82,11 +82,21 @@ class DiskBase:
             with os.scandir(fd) as entries:
                 for entry in entries:
                     kind = _entry_kind(entry)
-                    if kind is not None and (name := _spellable(entry.name)):
+                    name = _spellable(entry.name)
+                    if kind is not None and name and (name == entry.name or name not in found):
                         found[name] = kind
         finally:
             os.close(fd)
         return found
+
+    def spelling(self, path: RelPath) -> str:
+        """`path` with every name that is there in the Unicode form that it has there."""
+        return path if path.isascii() else self._actual_spelling(path)[0]
+
+    def inside(self, target: str) -> str | None:
+        """What an absolute path names relative to the root (`""` for the root); None where it is outside."""
+        root = str(self.root)
+        return target[len(root) :].lstrip("/") if f"{target}/".startswith(root.rstrip("/") + "/") else None
 
     def _open(self, path: RelPath, flags: int) -> int | None:
         flags |= os.O_NOFOLLOW | os.O_CLOEXEC
@@ -97,31 +107,37 @@ class DiskBase:
         except OSError:
             if path.isascii():
                 return None
-        actual = self._actual_spelling(path)
-        if actual is None:
+        actual, found = self._actual_spelling(path)
+        if not found:
             return None
         try:
             return open_beneath(self._fd, actual, flags)
         except OSError:
             return None
 
-    def _actual_spelling(self, path: RelPath) -> str | None:
-        """How the disk spells a path whose names it does not hold in NFC."""
+    def _actual_spelling(self, path: RelPath) -> tuple[str, bool]:
+        """How the disk spells a path whose names it may not hold in NFC, and whether it holds them all."""
         spelt = ""
-        for segment in path.split("/"):
-            try:
-                fd = open_beneath(self._fd, spelt or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            except OSError:
-                return None
-            try:
-                names = os.listdir(fd)
-            finally:
-                os.close(fd)
-            name = next((name for name in names if unicodedata.normalize("NFC", name) == segment), None)
+        segments = path.split("/")
+        for index, segment in enumerate(segments):
+            name = self._actual_name(spelt, segment)
             if name is None:
-                return None
+                return "/".join([spelt, *segments[index:]] if spelt else segments), False
             spelt = f"{spelt}/{name}" if spelt else name
-        return spelt
+        return spelt, True
+
+    def _actual_name(self, directory: str, segment: str) -> str | None:
+        try:
+            fd = open_beneath(self._fd, directory or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            names = os.listdir(fd)
+        finally:
+            os.close(fd)
+        if segment in names:
+            return segment
+        return next((name for name in sorted(names) if unicodedata.normalize("NFC", name) == segment), None)
 
 
 def _kind_of(mode: int) -> Kind | None:

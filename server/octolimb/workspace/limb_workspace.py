@@ -6,7 +6,6 @@ It writes to memory only. What reads it (sensors, guard, previews) works on `sna
 from __future__ import annotations
 
 import fnmatch
-import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,9 +17,6 @@ from octolimb.core.paths import RelPath, parse_directory
 from octolimb.core.snapshot import Snapshot
 from octolimb.workspace.disk import DiskBase
 from octolimb.workspace.merge import rebase_changes
-
-_MAX_LINKS = 40
-"""As many symbolic links as Linux follows in one look-up."""
 
 
 class LimbWorkspace:
@@ -79,17 +75,15 @@ class LimbWorkspace:
     # -- writing (memory only) ---------------------------------------------------------------------------------
 
     def write(self, rel_path: str, content: str | bytes) -> None:
-        """Stages a file. Text keeps the encoding, byte-order mark and mode that the file has; bytes keep the mode.
+        """Stages a file, links followed as when reading.
 
+        Text keeps the encoding, byte-order mark and mode that the file has; bytes keep the mode.
         Raises `BadInput` where a parent is a file or the path is a directory, and `NotText` where the text cannot be
-        written in the file's encoding.
+        written in the file's encoding, and `NotFound` for a link that leads nowhere in the root.
         """
-        path = RelPath(rel_path)
+        path = self._place(rel_path, last=True)
         self._refuse_blocked(path)
         old = self._snapshot.get(path)
-        if old is not None and old.link:
-            path = self._link_target(old)
-            old = self._snapshot.get(path)
         if isinstance(content, bytes):
             staged = Document(path, content, old.mode if old else DEFAULT_MODE)
         else:
@@ -98,14 +92,14 @@ class LimbWorkspace:
 
     def delete(self, rel_path: str) -> None:
         """Stages the removal of a file, or of a directory with all that is in it. Raises `NotFound`."""
-        path = RelPath(rel_path)
+        path = self._place(rel_path)
         if self._snapshot.kind(path) is None:
             raise NotFound(f"cannot delete {path}: no such file", path=path)
         self._edit({path: GONE})
 
     def rename(self, old_path: str, new_path: str) -> None:
         """Stages a move of a file or directory. Raises `NotFound`, and `BadInput` where the new path is taken."""
-        old, new = RelPath(old_path), RelPath(new_path)
+        old, new = self._place(old_path), self._place(new_path)
         if self._snapshot.kind(old) is None:
             raise NotFound(f"cannot rename {old}: no such file", path=old)
         if self._snapshot.kind(new) is not None or new.is_below(old):
@@ -167,18 +161,15 @@ class LimbWorkspace:
         self._snapshot = self._snapshot.with_edits(entries, renames)
 
     def _follow(self, path: RelPath) -> Document:
-        document = self._snapshot.document(path)
-        for _ in range(_MAX_LINKS):
-            if not document.link:
-                return document
-            document = self._snapshot.document(self._link_target(document))
-        raise NotFound(f"{path} is a loop of symbolic links", path=path)
+        return self._snapshot.document(self._place(path, last=True))
 
-    def _link_target(self, document: Document) -> RelPath:
-        target = document.data.decode("utf-8", "surrogateescape")
-        if target.startswith("/"):
-            raise NotFound(f"{document.path} links to outside the root", path=document.path)
-        return RelPath(posixpath.normpath(posixpath.join(document.path.parent, target)))
+    def _place(self, rel_path: str, *, last: bool = False) -> RelPath:
+        """Where a path really is, links on its way followed, one at its end if `last`. Raises `NotFound`."""
+        path = RelPath(rel_path)
+        real = self._snapshot.resolve(path, last=last)
+        if not real:
+            raise NotFound(f"{path} leads by symbolic links out of the root, or nowhere", path=path)
+        return RelPath(real)
 
     def _refuse_blocked(self, path: RelPath) -> None:
         if self._snapshot.kind(path) == "directory":

@@ -134,28 +134,28 @@ def _lines(data: bytes) -> list[bytes]:
 
 def _is_done(change: Change, new_base: Snapshot) -> bool:
     """True where the new base has it already: the same deletion, or the same move to the same content."""
-    there = new_base.get(change.old_path)
+    there = new_base.at(change.old_path)
     if change.after is None:
-        return there is None and new_base.kind(change.old_path) is None
-    moved = new_base.get(change.path)
+        return there is None and new_base.kind_at(change.old_path) is None
+    moved = new_base.at(change.path)
     return change.kind == "rename" and there is None and moved is not None and moved.digest == change.after.digest
 
 
 def _is_blocked(change: Change, new_base: Snapshot, leaving: set[RelPath]) -> bool:
     """True where something else has come to stand in the place or on the way."""
     if change.after is None:
-        return new_base.kind(change.path) == "directory"
-    if any(new_base.kind(above) in ("file", "link") and above not in leaving for above in change.path.ancestors):
+        return new_base.kind_at(change.path) == "directory"
+    if any(new_base.kind_at(above) in ("file", "link") and above not in leaving for above in change.path.ancestors):
         return True
-    kind = new_base.kind(change.path)
+    kind = new_base.kind_at(change.path)
     if kind == "directory":
         return any(path not in leaving for path in new_base.walk(change.path))
     return change.kind == "rename" and kind is not None and change.path not in leaving
 
 
 def _merge(change: Change, old_base: Snapshot, new_base: Snapshot) -> Entry | None:
-    theirs = new_base.get(change.old_path)
-    base = old_base.get(change.old_path)
+    theirs = new_base.at(change.old_path)
+    base = old_base.at(change.old_path)
     unmoved = (theirs.digest if theirs else None) == (base.digest if base else None)
     if change.after is None:
         return GONE if unmoved else None

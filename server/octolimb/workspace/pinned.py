@@ -25,6 +25,12 @@ class PinnedBase:
     def names(self, directory: str) -> Mapping[str, Kind]:
         return self._base.names(directory)
 
+    def spelling(self, path: RelPath) -> str:
+        return self._base.spelling(path)
+
+    def inside(self, target: str) -> str | None:
+        return self._base.inside(target)
+
     def read(self, path: RelPath) -> Document | None:
         if path not in self._read:
             # Of two threads that read at once the first one's content stays.

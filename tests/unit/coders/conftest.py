@@ -31,6 +31,12 @@ class NoFiles:
     def names(self, directory: str) -> Mapping[str, Kind]:
         return {}
 
+    def spelling(self, path: RelPath) -> str:
+        return path
+
+    def inside(self, target: str) -> str | None:
+        return None
+
 
 class Check(Protocol):
     def __call__(self, before: str, *after: str, pain: PainHints = ...) -> None: ...

@@ -9,8 +9,9 @@ from itertools import islice, takewhile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.properties import examples
 
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
@@ -237,7 +238,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(st.data())
 def test_no_line_of_the_standard_library_is_too_much_for_an_operator(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(LIBRARY)).read_text(encoding="utf-8")
@@ -246,7 +247,7 @@ def test_no_line_of_the_standard_library_is_too_much_for_an_operator(data: st.Da
         pass
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(value=EXPRESSIONS, test=EXPRESSIONS)
 def test_mutants_of_any_expression_parse(value: str, test: str) -> None:
     text = f"def f(a, b, xs, é):\n    while {test}:\n        a = {value}\n    return {value}\n"

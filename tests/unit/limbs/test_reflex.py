@@ -42,6 +42,12 @@ class _NoDisk:
     def names(self, directory: str) -> Mapping[str, Kind]:
         return {}
 
+    def spelling(self, path: RelPath) -> str:
+        return path
+
+    def inside(self, target: str) -> str | None:
+        return None
+
 
 START = Snapshot(_NoDisk(), (Overlay({PATH: text_document(PATH, SOURCE)}), Overlay()))
 

@@ -6,8 +6,9 @@ import ast
 import textwrap
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.properties import examples
 
 from octolimb.core.document import Document
 from octolimb.core.overlay import Overlay
@@ -30,6 +31,12 @@ class Nothing:
 
     def names(self, directory: str) -> dict[str, Kind]:
         return {}
+
+    def spelling(self, path: RelPath) -> str:
+        return path
+
+    def inside(self, target: str) -> str | None:
+        return None
 
 
 def snapshot_of(text: str) -> Snapshot:
@@ -158,7 +165,7 @@ def test_body_lines_of_one_function_and_of_all() -> None:
     assert planner.body_lines(PATH) == {6, 7, 8, 16, 19, 23, 25}
 
 
-@settings(deadline=None)
+@examples(100)
 @given(st.data())
 def test_whatever_the_edit_a_body_plan_means_the_same_as_the_whole_file(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(SOURCE)))

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.properties import examples
 
 from octolimb.core.document import Document
 from octolimb.core.overlay import GONE
@@ -19,7 +20,7 @@ from octolimb.workspace.merge import merge_bytes
 ENDS = (b"\n", b"\n", b"\n", b"\r\n", b"\r")
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(seed=st.integers(0, 2**32))
 def test_merges_what_git_merges(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     place = tmp_path_factory.getbasetemp()
