@@ -190,11 +190,12 @@ def test_quick_fixes_are_edits_and_limbs_are_commands(editor: Editor) -> None:
     titles = [action["title"] for action in found]
     assert any("os" in title for title in titles), titles
     assert titles[-1] == "Fix with a limb (offline)"
-    ((fix,),) = [action["edit"]["documentChanges"] for action in found if "edit" in action]
+    edits = [action["edit"]["documentChanges"] for action in found if "edit" in action]
+    fix = next(document for (document,) in edits if [edit["newText"] for edit in document["edits"]] == [""])
     assert fix["textDocument"]["version"] == 1
     context = {"diagnostics": [], "only": ["source.fixAll"]}
     (everything,) = editor.request("textDocument/codeAction", {**params, "context": context})
-    assert everything["edit"]["documentChanges"][0]["edits"][0]["newText"] == ""
+    assert [edit["newText"] for edit in everything["edit"]["documentChanges"][0]["edits"]] == [""]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
