@@ -177,6 +177,8 @@ def test_two_folders_have_an_engine_each(start: Callable[..., RawServer], tmp_pa
 
 
 def test_quick_fixes_are_edits_and_limbs_are_commands(editor: Editor) -> None:
+    from tests.protocol.conftest import edited
+
     editor.start()
     editor.open("users.py", "import os\n" + TEXT_AGE)
     pains = editor.pains("users.py", some("unused"))
@@ -195,7 +197,8 @@ def test_quick_fixes_are_edits_and_limbs_are_commands(editor: Editor) -> None:
     assert fix["textDocument"]["version"] == 1
     context = {"diagnostics": [], "only": ["source.fixAll"]}
     (everything,) = editor.request("textDocument/codeAction", {**params, "context": context})
-    assert [edit["newText"] for edit in everything["edit"]["documentChanges"][0]["edits"]] == [""]
+    edits = everything["edit"]["documentChanges"][0]["edits"]
+    assert edited("import os\n" + TEXT_AGE, edits).lstrip("\n") == TEXT_AGE
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from lsprotocol import types
 
+from octolimb.core.changes import changes_between
+from octolimb.core.hunks import edits_of
 from octolimb.core.paths import RelPath
 from octolimb.core.positions import Span
 from octolimb.core.snapshot import Snapshot
@@ -16,7 +18,6 @@ from octolimb.engine.settling import is_python
 from octolimb.lsp.daemon import Daemon
 from octolimb.lsp.features.diagnostics import SOURCE
 from octolimb.lsp.folder import Folder
-from octolimb.lsp.positions import LineIndex
 from octolimb.sense.lint import LintFix, lint_fixes
 
 START_LIMB: Final = "octolimb.limb.start"
@@ -26,6 +27,7 @@ KINDS: Final = (types.CodeActionKind.QuickFix, FIX_ALL, ORGANIZE_IMPORTS)
 _TITLES: Final = {FIX_ALL: "Octolimb: fix all that is safe to fix", ORGANIZE_IMPORTS: "Octolimb: organise imports"}
 _MOST_LIMBS: Final = 5
 _SECONDS: Final = 30.0
+_MOST_ROUNDS: Final = 10
 
 
 async def code_actions(daemon: Daemon, params: types.CodeActionParams) -> list[types.CodeAction]:
@@ -54,11 +56,11 @@ async def resolve(daemon: Daemon, action: types.CodeAction) -> types.CodeAction:
     folder, path = daemon.need(str(wanted["uri"]))
     buffer = daemon.buffer_at(folder, path)
     index = daemon.index_of(folder, path)
-    fixes = await asyncio.to_thread(_ruff_fixes, folder, folder.snapshot(), path, wanted["kind"])
+    before = folder.snapshot()
+    after = await asyncio.to_thread(_fixed, folder, before, path, str(wanted["kind"]))
     edits = [
-        types.TextEdit(index.to_client(_span(index, edit.start, edit.end), daemon.encoding), edit.text)
-        for fix in _disjoint(fixes)
-        for edit in fix.edits
+        types.TextEdit(index.to_client(edit.before, daemon.encoding), edit.new_text)
+        for edit in edits_of(changes_between(before, after))
     ]
     action.edit = edit_of(daemon, str(wanted["uri"]), buffer.version if buffer else None, edits)
     return action
@@ -72,6 +74,20 @@ def edit_of(daemon: Daemon, uri: str, version: int | None, edits: Sequence[types
     return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(document, list(edits))])
 
 
+def _fixed(folder: Folder, snapshot: Snapshot, path: RelPath, kind: str) -> Snapshot:
+    """The snapshot with the file fixed, in as many rounds as one fix needs another or stands in its way."""
+    for _ in range(_MOST_ROUNDS):
+        fixes = list(_disjoint(_ruff_fixes(folder, snapshot, path, kind)))
+        if not fixes:
+            break
+        document = snapshot.document(path)
+        text = document.text
+        for edit in sorted((edit for fix in fixes for edit in fix.edits), key=lambda edit: edit.start, reverse=True):
+            text = text[: edit.start] + edit.text + text[edit.end :]
+        snapshot = snapshot.with_edits({path: document.with_text(text)})
+    return snapshot
+
+
 def _ruff_fixes(folder: Folder, snapshot: Snapshot, path: RelPath, kind: str) -> list[LintFix]:
     select = ("I",) if kind == ORGANIZE_IMPORTS else ()
     with folder.engine.host.project(snapshot) as shadow:
@@ -82,7 +98,7 @@ def _ruff_fixes(folder: Folder, snapshot: Snapshot, path: RelPath, kind: str) ->
 
 
 def _disjoint(fixes: Sequence[LintFix]) -> Iterator[LintFix]:
-    """Of fixes that touch the same text the first one; the others come with the next time."""
+    """Of fixes that touch the same text the first one; the others come with the next round."""
     taken: list[tuple[int, int]] = []
     for fix in fixes:
         if all(edit.end <= low or high <= edit.start for edit in fix.edits for low, high in taken):
@@ -153,10 +169,6 @@ def _touch(one: Span, other: Span) -> bool:
 
 def _same(diagnostics: Sequence[types.Diagnostic], code: str) -> list[types.Diagnostic]:
     return [item for item in diagnostics if item.code == code and (item.source or "").startswith(SOURCE)]
-
-
-def _span(index: LineIndex, start: int, end: int) -> Span:
-    return Span(index.position(start), index.position(end))
 
 
 def _wire(span: Span) -> WireRange:
