@@ -34,7 +34,7 @@ test: setup check ## Run every test; says aloud what it had to leave out
 	@rm -f .venv/left-out
 ifeq ($(HAS_NODE),yes)
 	@echo '== client'; npm test --silent
-	@{ bash tests/editor/smoke.sh && bash tests/editor/scenes.sh; } || { code=$$?; [ $$code -eq 75 ] || exit $$code; \
+	@{ bash tests/editor/smoke.sh && bash tests/editor/shadow.sh && bash tests/editor/scenes.sh; } || { code=$$?; [ $$code -eq 75 ] || exit $$code; \
 	  $(call LEFT_OUT,'the tests in a real editor','They need chromium (apt-get install chromium).'); }
 else
 	@$(call LEFT_OUT,'the tests of the client and in a real editor','They need Node 20 or newer with npm.')

@@ -7,7 +7,7 @@ const [vsix, shots] = process.argv.slice(2);
 
 await drive(vsix, shots, async (editor) => {
   await editor.openFile('baskets.py', 'prices in cents');
-  await editor.statusBarSays('octolimb: ready');
+  await editor.statusBarSays('green');
   editor.passed('the extension activates on a Python file and its server answers');
   await editor.shot('ready');
 
@@ -19,7 +19,7 @@ await drive(vsix, shots, async (editor) => {
   };
   await loseServer();
   await until(() => fresh(editor, lost), 'a fresh server');
-  await editor.statusBarSays('octolimb: ready');
+  await editor.statusBarSays('green');
   editor.passed('a lost server comes back by itself');
 
   for (let time = 2; time <= 5; time += 1) await loseServer();
@@ -29,7 +29,7 @@ await drive(vsix, shots, async (editor) => {
   await editor.shot('stopped');
 
   await editor.command('Octolimb: Restart Server');
-  await editor.statusBarSays('octolimb: ready');
+  await editor.statusBarSays('green');
   if (editor.servers.length !== 1) throw new Error(`one server was expected, found ${editor.servers.length}`);
   editor.passed('a restart brings a fresh one');
 
