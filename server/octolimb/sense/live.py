@@ -265,6 +265,8 @@ class LiveSensing:
     ) -> tuple[Moved, dict[RelPath, str]]:
         """Carries out one move to its end, cancelled or not: an event that is not told leaves a child stale."""
         self._moving = asyncio.create_task(self._carry_out(step, snapshot, wanted))
+        # Whoever waits for it is told how it failed; where nobody waits any more, nobody needs to be.
+        self._moving.add_done_callback(lambda moving: moving.cancelled() or moving.exception())
         return await asyncio.shield(self._moving)
 
     async def _carry_out(

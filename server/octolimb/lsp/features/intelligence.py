@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from lsprotocol import types
 
+from octolimb.core.errors import CannotSense
 from octolimb.core.paths import RelPath
+from octolimb.core.snapshot import Snapshot
 from octolimb.lsp.daemon import Daemon
 from octolimb.lsp.folder import Folder
 from octolimb.lsp.positions import UTF16, Encoding, LineIndex
 
+_MOST_TRIES: Final = 5
 DOCUMENT_METHODS: Final = (
     types.TEXT_DOCUMENT_COMPLETION,
     types.TEXT_DOCUMENT_DEFINITION,
@@ -49,7 +52,7 @@ class Intelligence:
         asked = convert.walk(self._plain(params), path, self._daemon.encoding, UTF16)
         for name in ("workDoneToken", "partialResultToken"):
             asked.pop(name, None)
-        answer = await folder.live.ask(snapshot, method, asked)
+        answer = await _asked(folder, snapshot, method, asked)
         return convert.walk(answer, path, UTF16, self._daemon.encoding)
 
     async def symbols(self, params: types.WorkspaceSymbolParams) -> list[Any]:
@@ -58,6 +61,17 @@ class Intelligence:
             answer = await folder.live.ask(folder.snapshot(), types.WORKSPACE_SYMBOL, {"query": params.query})
             found += _Converter(self._daemon, folder).walk(answer or [], None, UTF16, self._daemon.encoding)
         return found
+
+
+async def _asked(folder: Folder, snapshot: Snapshot, method: str, params: dict[str, Any]) -> Any:
+    """Asks again where the checker was just told of a change: it drops what it was at, and says so."""
+    for _ in range(_MOST_TRIES - 1):
+        try:
+            return await folder.live.ask(snapshot, method, params)
+        except CannotSense as error:
+            if "content modified" not in error.message:
+                raise
+    return await folder.live.ask(snapshot, method, params)
 
 
 class _Converter:
