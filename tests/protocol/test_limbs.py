@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.protocol.conftest import CAPABILITIES
 
 if TYPE_CHECKING:
     from tests.protocol.conftest import Editor
@@ -121,3 +122,20 @@ def test_no_limb_runs_in_a_workspace_that_is_not_trusted(editor: Editor) -> None
     editor.start({"trusted": False})
     error = editor.refuse("octolimb/limb/start", {"kind": "diagnostic", "uri": editor.uri("users.py")})
     assert "not trusted" in error["message"]
+
+
+def test_an_editor_that_shows_no_proposals_is_asked_in_a_message(editor: Editor) -> None:
+    editor.answers["window/showMessageRequest"] = {"title": "Accept"}
+    plain = {key: value for key, value in CAPABILITIES.items() if key != "experimental"}
+    editor.start(capabilities=plain)
+    editor.open("users.py", BROKEN)
+    start = {"kind": "test", "uri": editor.uri("tests/test_greeting.py"), "text": TEST}
+    arguments = {"command": "octolimb.limb.start", "arguments": [start]}
+    limb = editor.request("workspace/executeCommand", arguments)["limb"]
+    status = editor.wait_for("octolimb/limb", limb=limb, state="proposed")
+    while (proposal := editor.request("octolimb/proposal/list")["proposals"][0])["state"] != "accepted":
+        assert proposal["id"] == status["proposals"][0]
+        editor.wait_for("octolimb/proposal", event="changed", id=proposal["id"])
+    assert editor.text("users.py") == BROKEN.replace("11", "10")
+    (question,) = [asked for asked in editor.asked if asked["method"] == "window/showMessageRequest"]
+    assert "+    return len(name) * 10" in question["params"]["message"]

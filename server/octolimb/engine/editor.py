@@ -1,6 +1,6 @@
 """The editor's side of the shadow: unsaved buffers over the disk, as a snapshot at a generation.
 
-It holds texts and reads the disk; it senses nothing and knows no protocol. For one thread.
+It holds texts and reads the disk; it senses nothing and knows no protocol. One thread changes it.
 """
 
 from __future__ import annotations
@@ -71,8 +71,12 @@ class EditorCrate:
                 self._disk[path] = self._read(path)
                 self._weigh(path)
 
+    def begin_generation(self) -> None:
+        """What was said of the shadow counts no more, though it holds what it held."""
+        self.generation += 1
+
     def snapshot(self) -> Snapshot:
-        """The shadow as it is now. O(dirty buffers)."""
+        """The shadow as it is now. O(dirty buffers); from any thread."""
         entries: dict[RelPath, Entry] = {**self._dirty}
         overlay = Overlay().with_entries(entries)
         return Snapshot(self._base, (overlay,), self.generation)

@@ -32,6 +32,8 @@ class Daemon:
         self.folders: list[Folder] = []
         self.on_folder: list[Callable[[Folder], None]] = []
         """Called with each folder that opens, before it starts."""
+        self.on_folder_gone: list[Callable[[Folder], None]] = []
+        """Called with each folder that was closed."""
 
     # -- folders -----------------------------------------------------------------------------------------------
 
@@ -60,6 +62,8 @@ class Daemon:
         for folder in [folder for folder in self.folders if folder.root == directory.resolve()]:
             self.folders.remove(folder)
             await folder.close()
+            for hook in self.on_folder_gone:
+                hook(folder)
 
     async def close(self) -> None:
         folders, self.folders = self.folders, []

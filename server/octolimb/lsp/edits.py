@@ -21,7 +21,6 @@ from octolimb.lsp.folder import Folder
 from octolimb.lsp.positions import LineIndex
 
 _DISK: Final = "octolimb-disk"
-_OPERATIONS: Final = {"create": "create", "delete": "delete", "rename": "rename"}
 Step = types.TextDocumentEdit | types.CreateFile | types.RenameFile | types.DeleteFile
 
 logger = logging.getLogger(__name__)
@@ -62,7 +61,7 @@ def _cannot(daemon: Daemon, change_set: ChangeSet) -> str | None:
     """Why the editor could not carry this out, asked before it begins."""
     able = daemon.client.resource_operations if daemon.client.can("workspace.workspace_edit.document_changes") else ()
     for change in change_set:
-        if change.kind in _OPERATIONS and change.kind not in able:
+        if change.kind != "modify" and change.kind not in able:
             return f"this editor cannot {change.kind} files in an edit ({change.path}); apply the diff by hand"
         for document in (change.before, change.after):
             if document is not None and not document.is_text and change.kind != "delete":

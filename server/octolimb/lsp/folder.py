@@ -117,7 +117,7 @@ class Folder:
         self.settler.disk_changed(told)
 
     def _recovered(self) -> None:
-        self.crate.generation += 1
+        self.crate.begin_generation()
         self.settler.touch()
 
     def _tell(self, settlement: Settlement) -> None:

@@ -9,9 +9,9 @@ import stat
 from collections.abc import Iterable
 
 from octolimb.shadow import kernel
-from octolimb.shadow.live_tree import LiveTree, Told, ancestors, is_at_or_below, mark_of, marks_below, remove
+from octolimb.shadow.live_tree import LiveTree, Told, ancestors, is_at_or_below, mark_of, marks_below
 from octolimb.shadow.reaping import standstill
-from octolimb.shadow.view import Ground, bind_volumes, mount_shadow
+from octolimb.shadow.view import Ground, bind_volumes, mount_shadow, remove
 
 
 class LiveMount(LiveTree):

@@ -21,6 +21,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypedDict
 
+from octolimb.shadow.view import remove
+
 SKIPPED: Final = frozenset(
     {".git", ".hg", ".svn", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__", "node_modules"}
 )
@@ -353,14 +355,3 @@ def mark_of(path: str) -> Mark | None:
         return Mark(form)
     is_racy = time.time_ns() - status.st_ctime_ns < _RACY_NS
     return Mark(form, status.st_mtime_ns, status.st_size, status.st_ctime_ns, status.st_ino, is_racy)
-
-
-def remove(path: str) -> None:
-    """Removes a file, a link or a whole directory; nothing there is no error."""
-    try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return

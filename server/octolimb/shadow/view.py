@@ -183,10 +183,10 @@ def write_crate(root: str, entries: list[CrateEntry], payload: memoryview) -> No
         content = payload[entry["offset"] : entry["offset"] + entry["length"]]
         if entry["kind"] == "gone":
             if not _leads_through_link(path, root):
-                _remove(path)
+                remove(path)
         elif entry["kind"] == "link":
             _make_parents(path, root)
-            _remove(path)
+            remove(path)
             os.symlink(bytes(content), os.fsencode(path))
         else:
             _make_parents(path, root)
@@ -274,7 +274,7 @@ def _make_parents(path: str, root: str) -> None:
         return
     _make_parents(parent, root)
     if not _is_real_directory(parent):
-        _remove(parent)
+        remove(parent)
         os.mkdir(parent, 0o755)
         # The umask is the person's own.
         os.chmod(parent, 0o755)  # noqa: S103  As it is for a directory that nobody gave a mode.
@@ -299,18 +299,18 @@ def _write_file(path: str, content: memoryview, mode: int) -> None:
     except FileNotFoundError:
         kind = 0
     if kind and not stat.S_ISREG(kind):
-        _remove(path)
+        remove(path)
         kind = 0
     if kind:
         try:
             _fill(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, content, mode)
         except PermissionError:
-            _remove(path)
+            remove(path)
         except OSError as error:
             # Copying up a file of an owner that the user namespace does not know fails so.
             if error.errno not in _UNMAPPED_OWNER:
                 raise
-            _remove(path)
+            remove(path)
         else:
             return
     _fill(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, content, mode)
@@ -330,7 +330,8 @@ def _fill(path: str, flags: int, content: memoryview, mode: int) -> None:
         raise
 
 
-def _remove(path: str) -> None:
+def remove(path: str) -> None:
+    """Removes a file, a link or a whole directory; nothing there is no error."""
     try:
         if stat.S_ISDIR(os.lstat(path).st_mode):
             shutil.rmtree(path)

@@ -49,6 +49,7 @@ class Diagnostics:
         self._tasks: set[asyncio.Task[None]] = set()
         self.standing_back: frozenset[str] = frozenset()
         daemon.on_folder.append(lambda folder: folder.subscribe(lambda settled: self.publish(folder, settled)))
+        daemon.on_folder_gone.append(self._withdraw)
 
     def show_tests(self, folder: Folder, generation: int, findings: Sequence[Finding]) -> None:
         """Failing tests stand beside the other findings until the shadow moves on."""
@@ -115,6 +116,12 @@ class Diagnostics:
         self._answered.pop(uri, None)
 
     # -- private -----------------------------------------------------------------------------------------------
+
+    def _withdraw(self, folder: Folder) -> None:
+        """Nothing is said any more of a folder that was closed."""
+        self._tests.pop(folder, None)
+        for uri in [uri for uri in self._sent if folder.places.holds(uri)]:
+            self._send(uri, [])
 
     def _shown(self, folder: Folder, settlement: Settlement) -> Mapping[RelPath, Sequence[Finding]]:
         """All findings of open files; of others only what the unsaved state made worse than the disk."""

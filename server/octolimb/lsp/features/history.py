@@ -21,20 +21,14 @@ _NO_GREEN = "nothing was green yet since the editor was started"
 
 
 class HistoryDesk:
-    """One history a folder, fed by every verdict that settles."""
+    """One history a folder, fed by what settles while typing; a run of tests on demand changes nothing in it."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._histories: dict[Folder, VerdictHistory] = {}
         self._last: dict[Folder, Verdict] = {}
         daemon.on_folder.append(self._open)
-
-    def record(self, folder: Folder, verdict: Verdict) -> None:
-        """A run of tests said more of a generation than the static sensors did."""
-        if verdict.generation == folder.generation:
-            self._last[folder] = verdict
-            colour: Colour = "unknown" if not verdict.complete else "green" if verdict.green else "red"
-            self._histories[folder].settled(folder.snapshot(), colour)
+        daemon.on_folder_gone.append(self._close)
 
     async def back(self, request: FolderRequest) -> dict[str, Any]:
         folder = self._daemon.folder_of(request.uri)
@@ -98,5 +92,12 @@ class HistoryDesk:
         folder.on_disk.append(lambda paths: history.disk_changed(paths, folder.generation))
 
     def _settled(self, folder: Folder, settlement: Settlement) -> None:
-        if settlement.final:
-            self.record(folder, settlement.verdict)
+        verdict = settlement.verdict
+        if settlement.final and verdict.generation == folder.generation:
+            self._last[folder] = verdict
+            colour: Colour = "unknown" if not verdict.complete else "green" if verdict.green else "red"
+            self._histories[folder].settled(settlement.snapshot, colour)
+
+    def _close(self, folder: Folder) -> None:
+        self._histories.pop(folder, None)
+        self._last.pop(folder, None)

@@ -54,6 +54,7 @@ class ProposalDesk:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         daemon.on_folder.append(self._open)
+        daemon.on_folder_gone.append(lambda folder: self._stores.pop(folder, None))
 
     def take(self, folder: Folder, limb: str, result: FixResult, *, epoch: int) -> tuple[StoredProposal, ...]:
         """Takes in what a limb proposes; which of its hunks need which is found out in the background."""

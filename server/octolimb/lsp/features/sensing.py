@@ -26,6 +26,7 @@ class SensingDesk:
         self._diagnostics = diagnostics
         self._turns: dict[Folder, asyncio.Lock] = {}
         daemon.on_folder.append(lambda folder: folder.subscribe(lambda settled: self._tell(folder, settled)))
+        daemon.on_folder_gone.append(lambda folder: self._turns.pop(folder, None))
 
     async def sense(self, request: SenseRequestParams) -> dict[str, Any]:
         """Raises `CannotSense`, `CannotIsolate` and `BadInput`; cancelling it ends the children."""
