@@ -32,7 +32,7 @@ class Daemon:
         self.folders: list[Folder] = []
         self.on_folder: list[Callable[[Folder], None]] = []
         """Called with each folder that opens, before it starts."""
-        self.on_folder_gone: list[Callable[[Folder], None]] = []
+        self.on_folder_gone: list[Callable[[Folder], object]] = []
         """Called with each folder that was closed."""
 
     # -- folders -----------------------------------------------------------------------------------------------
