@@ -22,6 +22,7 @@ from octolimb.workspace.limb_workspace import LimbWorkspace
 _READER = """
 import json, os, sys, threading
 root = sys.argv[1]
+held = []
 def tree():
     found = {}
     for directory, names, files in os.walk(root):
@@ -46,7 +47,7 @@ for line in sys.stdin:
     elif order == "mtime":
         answer = os.stat(full).st_mtime_ns
     elif order == "hold":
-        globals().setdefault("held", []).append(open(full))
+        held.append(open(full))
         answer = None
     elif order == "hammer":
         for _ in range(2):

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable
 
 from octolimb.shadow import kernel
-from octolimb.shadow.live_tree import LiveTree, Told, ancestors, is_at_or_below, mark_of, marks_below
+from octolimb.shadow.live_tree import TEMPORARY, LiveTree, Told, ancestors, is_at_or_below, mark_of, marks_below
 from octolimb.shadow.reaping import standstill
 from octolimb.shadow.view import Ground, bind_volumes, mount_shadow, remove
 
@@ -51,22 +51,29 @@ class LiveMount(LiveTree):
         self._check(paths)
 
     def _touch_above(self, paths: Iterable[str]) -> None:
-        """A merged directory shows the upper one's time, which changes below it do not move."""
-        for directory in sorted({above for path in paths for above in ancestors(path)}):
+        """Has the directories above listed anew, and gives each a time of its own.
+
+        A merged directory shows the upper one's time, which changes below it do not move. And its list of names is
+        kept while any child has it open: only a name that comes or goes through the mount makes the kernel forget it.
+        """
+        for directory in sorted({"", *(above for path in paths for above in ancestors(path))}):
+            merged = f"{self.root}/{directory}".removesuffix("/")
             if os.path.isdir(f"{self._upper}/{directory}"):
                 with contextlib.suppress(OSError):
-                    self.stamp(f"{self.root}/{directory}")
-        with contextlib.suppress(OSError):
-            self.stamp(self.root)
+                    passing = self._temporary_beside(f"{merged}/x")
+                    os.mkdir(passing)
+                    os.rmdir(passing)
+                    self.stamp(merged)
 
-    def _take_over(self, told: list[Told], same_time: set[str]) -> None:
+    def _take_over(self, told: list[Told], same_time: set[str], looked_at: Iterable[str]) -> None:
         paths = [one.path for one in told]
         for path in self._copied & set(paths):
             remove(f"{self._upper}/{path}")
             self._copied.discard(path)
             prune_above(self._upper, path)
         self._remount()
-        self._touch_above(paths)
+        # What came and went again is no event, but may still be listed.
+        self._touch_above([*paths, *looked_at])
         for path in sorted(same_time):
             self._copy_up(path)
 
@@ -79,8 +86,9 @@ class LiveMount(LiveTree):
                 self._copied.add(path)
 
     def _check(self, paths: Iterable[str]) -> None:
+        paths = list(paths)
         # Where the disk moved on between the two looks, this is for nothing: its watcher will tell of that.
-        if not all(self._is_fresh(path) for path in paths):
+        if not (all(self._is_fresh(path) for path in paths) and self._are_listed(paths)):
             self._replace()
 
     def _is_fresh(self, path: str) -> bool:
@@ -91,6 +99,27 @@ class LiveMount(LiveTree):
         else:
             same = (shown.format, shown.mtime_ns, shown.size) == (real.format, real.mtime_ns, real.size)
         return same or path in self._copied or self._is_of_crate(path)
+
+    def _are_listed(self, paths: Iterable[str]) -> bool:
+        """Whether each directory above these lists what it has, no more and no less."""
+        above = {directory for path in paths for directory in ("", *ancestors(path))}
+        gone: dict[str, set[str]] = {directory: set() for directory in above}
+        made: dict[str, set[str]] = {directory: set() for directory in above}
+        for path, is_made in self._crate.items():
+            inner = path
+            while inner:
+                directory, name = os.path.split(inner)
+                if directory in above:
+                    (made if is_made else gone)[directory].add(name)
+                inner = directory if is_made else ""
+        return all(
+            names_in(f"{self.root}/{directory}")
+            == (names_in(f"{self.disk}/{directory}") - gone[directory]) | made[directory]
+            for directory in above
+            # What the crate hides has no names of the disk, and what is reached through a link is another directory.
+            if not any(hidden in self._crate for hidden in (directory, *ancestors(directory)))
+            and self._place_of(f"{directory}/x") == f"{directory}/x"
+        )
 
     def _is_of_crate(self, path: str) -> bool:
         if any(above in self._crate for above in (path, *ancestors(path))):
@@ -133,8 +162,8 @@ class LiveCopy(LiveTree):
         for path in paths:
             self._copy(path)
 
-    def _take_over(self, told: list[Told], same_time: set[str]) -> None:
-        del same_time  # Each file that is copied gets a time of its own.
+    def _take_over(self, told: list[Told], same_time: set[str], looked_at: Iterable[str]) -> None:
+        del same_time, looked_at  # Each file that is copied gets a time of its own, and each list is read afresh.
         for one in told:
             if one.kind == "deleted":
                 remove(f"{self.root}/{one.path}")
@@ -169,6 +198,14 @@ class LiveCopy(LiveTree):
             if inner not in real:
                 remove(f"{self.root}/{inner}")
         prune_above(self.root, path, keep=self.disk)
+
+
+def names_in(directory: str) -> set[str]:
+    """What a directory lists, but for files of ours in the making; empty where there is none to be read."""
+    try:
+        return {name for name in os.listdir(directory) if not name.startswith(TEMPORARY)}
+    except OSError:
+        return set()
 
 
 def prune_above(top: str, path: str, *, keep: str | None = None) -> None:

@@ -29,7 +29,7 @@ SKIPPED: Final = frozenset(
 """Directories whose content is no source: outside changes in them are no events."""
 _RACY_NS: Final = 20_000_000
 """Kernels before 6.13 tell times apart by a tick of at most 10 ms: a file as young as that may change unseen."""
-_TEMPORARY: Final = ".octolimb~"
+TEMPORARY: Final = ".octolimb~"
 
 
 class Item(TypedDict):
@@ -176,8 +176,9 @@ class LiveTree(ABC):
             and one.path not in self._copied
             and before[one.path].mtime_ns == after[one.path].mtime_ns
         }
-        self._take_over(told, same_time)
-        self._check([*(one.path for one in told), *(self._known if paths is None else ())])
+        looked_at = [*self._known, *self._crate] if paths is None else [path for path in paths if not is_skipped(path)]
+        self._take_over(told, same_time, looked_at)
+        self._check([*(one.path for one in told), *looked_at])
         return told
 
     def _disk_differences(self, paths: list[str] | None) -> tuple[Marks, Marks]:
@@ -189,7 +190,7 @@ class LiveTree(ABC):
         unknowable: set[str] = set()
         for path in paths:
             above = ancestors(path)
-            if SKIPPED.intersection(path.split("/")):
+            if is_skipped(path):
                 continue
             for directory in above:
                 if directory not in self._known and (mark := mark_of(f"{self.disk}/{directory}")) is not None:
@@ -219,8 +220,11 @@ class LiveTree(ABC):
         """Shows the disk at and below these paths again; of the crate nothing is left there."""
 
     @abstractmethod
-    def _take_over(self, told: list[Told], same_time: set[str]) -> None:
-        """Makes outside changes visible; those of `same_time` with a modification time of their own."""
+    def _take_over(self, told: list[Told], same_time: set[str], looked_at: Iterable[str]) -> None:
+        """Makes outside changes visible; those of `same_time` with a modification time of their own.
+
+        At the paths that were `looked_at` something may have come and gone.
+        """
 
     @abstractmethod
     def _check(self, paths: Iterable[str]) -> None:
@@ -252,7 +256,7 @@ class LiveTree(ABC):
 
     def _temporary_beside(self, path: str) -> str:
         self._temporaries += 1
-        return f"{os.path.dirname(path)}/{_TEMPORARY}{self._temporaries}"
+        return f"{os.path.dirname(path)}/{TEMPORARY}{self._temporaries}"
 
     def _make_parents(self, path: str) -> None:
         parent = os.path.dirname(path)
@@ -305,6 +309,10 @@ def differences(before: Marks, after: Marks, *, was_racy: bool = False) -> list[
     return [*room, *came, *(one for one in files if one not in late), *reversed(went), *late]
 
 
+def is_skipped(path: str) -> bool:
+    return not SKIPPED.isdisjoint(path.split("/"))
+
+
 def ancestors(path: str) -> list[str]:
     """Every directory above a path, from the top."""
     return [path[:index] for index, letter in enumerate(path) if letter == "/"]
@@ -333,7 +341,7 @@ def marks_below(top: str, path: str) -> Iterator[tuple[str, Mark]]:
             continue
         for entry in entries:
             below = f"{directory}/{entry.name}" if directory else entry.name
-            if entry.name.startswith(_TEMPORARY):
+            if entry.name.startswith(TEMPORARY):
                 continue
             if not entry.is_dir(follow_symlinks=False):
                 if (mark := mark_of(entry.path)) is not None:

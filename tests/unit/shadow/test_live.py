@@ -254,6 +254,31 @@ def test_readers_that_hold_everything_see_every_save(live: LiveRepository) -> No
         live.check()
 
 
+def test_a_directory_that_is_being_listed(live: LiveRepository) -> None:
+    """The kernel keeps the names of a directory while anybody has it open, in a child that lists it slowly too."""
+    live.workspace.write("pkg/new.py", "")
+    live.update()
+    for directory in ("", "/pkg"):
+        (live.root / f"{directory}/.saving".lstrip("/")).write_text("")
+        assert live.ask("eval", f"held.append(os.scandir(root + '{directory}')) or next(held[-1]).name")
+    if live.shadow.files == "overlay":
+        assert "pkg/.saving" in live.ask("tree")
+    for directory in ("pkg/", ""):
+        (live.root / f"{directory}.saving").unlink()
+        live.saved(f"{directory}.saving")
+        assert f"{directory}.saving" not in live.ask("tree")
+    live.check()
+    assert live.ask("eval", "held.append(os.scandir(root + '/pkg')) or next(held[-1]).name")
+    live.reset()
+    live.check()
+    (live.root / "pkg" / ".saving").write_text("")
+    live.saved("pkg/.saving")
+    assert live.ask("eval", "held.append(os.scandir(root + '/pkg')) or next(held[-1]).name")
+    (live.root / "pkg" / ".saving").unlink()
+    live.shadow.disk_changed(None)
+    live.check()
+
+
 def test_a_file_that_is_open_in_a_child(live: LiveRepository) -> None:
     for path in ("app.py", "pkg/core.py"):
         live.ask("hold", path)
