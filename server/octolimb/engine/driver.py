@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -43,6 +44,8 @@ from octolimb.sense.tests.run import TestSelection, run_tests
 
 _BATCH: Final = {"tactics": 16, "search": 4096}
 """Large for the search: candidates that hang are tried again, with more patience, only when their batch is through."""
+_FEW: Final = 48
+_MORE_GRACE: Final = 3
 _STATE: Final = {
     Sense: LimbState.SENSING,
     Generate: LimbState.GENERATING,
@@ -75,8 +78,7 @@ class LimbProgress:
 class LimbGoal:
     """The tests that must pass; for pain that no test shows, the files whose errors must go; and what hurts now.
 
-    `found` counts the tests that were looked at. `run_seconds` bounds a cold run of these tests, `confirm_seconds` the
-    sensing that confirms a solution.
+    `found` counts the tests that were looked at. `run_seconds` bounds a cold run of these tests.
     """
 
     tests: tuple[str, ...]
@@ -84,23 +86,35 @@ class LimbGoal:
     pain: Pain = field(default_factory=Pain)
     found: int = 0
     run_seconds: float = 600.0
-    confirm_seconds: float = 600.0
 
 
 class _Patience:
-    """How long a batch goes on after something passed: for `grace` seconds, in the hope of something simpler."""
+    """How long a batch goes on after something passed, in the hope of something simpler.
+
+    For `grace` seconds; where few can be tried in that, up to three times as long.
+    """
 
     def __init__(self, grace: float, cancelled: Callable[[], bool]) -> None:
         self._grace = grace
         self._cancelled = cancelled
-        self._until = math.inf
+        self._passed_at = math.inf
+        self._since = 0
 
     def saw(self, trial: Trial) -> None:
         if trial.status == "passed":
-            self._until = min(self._until, time.monotonic() + self._grace)
+            self._passed_at = min(self._passed_at, time.monotonic())
+        if self._passed_at < math.inf:
+            self._since += 1
 
     def is_over(self) -> bool:
-        return time.monotonic() > self._until or self._cancelled()
+        grace = self._grace * (1 if self._since >= _FEW else _MORE_GRACE)
+        return time.monotonic() > self._passed_at + grace or self._cancelled()
+
+
+def _noted(candidates: Iterable[Candidate], taken: list[Candidate]) -> Iterator[Candidate]:
+    for candidate in candidates:
+        taken.append(candidate)
+        yield candidate
 
 
 def _silent(_: LimbProgress) -> None:
@@ -116,22 +130,24 @@ class LimbDriver:
         start: Snapshot,
         goal: LimbGoal,
         *,
+        search_until: float,
         until: float,
         role: Role = "repair",
         cancelled: Callable[[], bool] = never,
     ) -> None:
-        """`until` is a `time.monotonic()` instant after which no more candidates are tried.
+        """No candidate is tried after the instant `search_until`, and solutions should be confirmed by `until`.
 
         `role` is whose change the guard is told that it is; `cancelled` is asked between candidates.
         """
         self._engine = engine
         self._start = start
         self._goal = goal
-        self._until = until
+        self._search_until = search_until
         self._role = role
         self._cancelled = cancelled
-        self._confirmation = Confirmation(engine, start, deadline=goal.confirm_seconds)
+        self._confirmation = Confirmation(engine, start, until=until)
         self._streams: dict[tuple[str, int], Iterator[Candidate]] = {}
+        self._at = ("", 0)
         self._sessions: dict[int, SearchSession] = {}
         self._suspicions: dict[int, Suspicion] = {}
         self._stack = ExitStack()
@@ -219,6 +235,7 @@ class LimbDriver:
         if key not in self._streams:
             ground = Ground(snapshot, pain, self._suspicion(snapshot, pain))
             self._streams[key] = candidates_of(coder, self._engine, ground)
+        self._at = key
         return CandidateBatch(self._streams[key], _BATCH[coder])
 
     def _suspicion(self, snapshot: Snapshot, pain: Pain) -> Suspicion:
@@ -242,7 +259,7 @@ class LimbDriver:
                 self._engine.interpreter,
                 hurting[:1],
                 companions,
-                deadline=max(self._until - time.monotonic(), 0.1) + 5.0,
+                deadline=max(self._search_until - time.monotonic(), 0.1) + 5.0,
             )
             self._sessions[id(snapshot)] = self._stack.enter_context(session)
         return self._sessions[id(snapshot)]
@@ -252,11 +269,16 @@ class LimbDriver:
     ) -> tuple[Trial, ...]:
         began = time.monotonic()
         trials: list[Trial] = []
-        for trial in self._try(snapshot, pain, candidates, patience):
+        taken: list[Candidate] = []
+        for trial in self._try(snapshot, pain, _noted(candidates, taken), patience):
             trials.append(trial)
             self.attempts += 1
             self._tell(LimbState.TWITCHING)
         self.searched += time.monotonic() - began
+        answered = {id(trial.candidate) for trial in trials}
+        # Their turn comes when what passed does not hold.
+        untried = [candidate for candidate in taken if id(candidate) not in answered]
+        self._streams[self._at] = itertools.chain(untried, self._streams[self._at])
         return tuple(trials)
 
     def _try(
@@ -265,13 +287,13 @@ class LimbDriver:
         session = self._session(snapshot, pain)
         if session is None:
             for candidate in candidates:
-                if patience.is_over() or time.monotonic() >= self._until:
+                if patience.is_over() or time.monotonic() >= self._search_until:
                     return
                 trial = self._try_cold(snapshot, pain, candidate)
                 patience.saw(trial)
                 yield trial
             return
-        for trial in session.try_candidates(candidates, until=self._until, stop=patience.is_over):
+        for trial in session.try_candidates(candidates, until=self._search_until, stop=patience.is_over):
             patience.saw(trial)
             yield trial
 

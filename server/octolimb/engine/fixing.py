@@ -42,7 +42,6 @@ _LEAST_RUN_SECONDS = 1.5
 _SLOW_RUN_SHARE = 0.5
 """Of the budget, for a second run where the first one's time was up before any test told anything."""
 _SUITE_SECONDS = 600.0
-_LEAST_CONFIRMING_SECONDS = 60.0
 _NEVER_REACHED = "not run:"
 _TOOLS = ("octolimb", "ruff", "ty")
 
@@ -159,8 +158,16 @@ def _fix(
         return FixResult("none", _nothing_hurts(targets, found=goal.found), time.monotonic() - began)
     left = max(request.budget - (time.monotonic() - began), 1.0)
     budget = Budget(left, reserve=min(1.5, left / 3), grace=min(1.0, left / 6), proposals=request.proposals)
-    until = time.monotonic() + left - budget.reserve
-    with LimbDriver(engine, snapshot, goal, until=until, role=request.role, cancelled=cancelled) as driver:
+    end = time.monotonic() + left
+    with LimbDriver(
+        engine,
+        snapshot,
+        goal,
+        search_until=end - budget.reserve,
+        until=end,
+        role=request.role,
+        cancelled=cancelled,
+    ) as driver:
         limb = reflex(snapshot, CODERS, budget, clock=time.monotonic, cancelled=cancelled)
         outcome = driver.drive(limb, progress)
     if cancelled():
@@ -230,8 +237,7 @@ def _find_pain(engine: Engine, snapshot: Snapshot, targets: Sequence[Target], bu
     findings = broken + _errors_in(engine, snapshot, sources, targets)
     names = dict.fromkeys([result.node_id for result in tests])
     names.update(dict.fromkeys(test for finding in broken for test in _kept_from_running(finding, snapshot)))
-    confirming = max(_LEAST_CONFIRMING_SECONDS, 4 * budget)
-    return LimbGoal(tuple(names), sources if findings else (), Pain(tests, findings), found, deadline, confirming)
+    return LimbGoal(tuple(names), sources if findings else (), Pain(tests, findings), found, deadline)
 
 
 def _run_cold(engine: Engine, snapshot: Snapshot, selection: TestSelection, deadline: float) -> TestRun:

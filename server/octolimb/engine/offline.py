@@ -22,7 +22,9 @@ from octolimb.sense.tests.layout import Layout, read_layout
 CODERS: Final = ("tactics", "search")
 """Cheapest first."""
 _LINT_RULES: Final = ("F", "E7", "B")
-"""Rules whose fixes can change what a program does, beside those of the project."""
+"""Rules to look for beside those of the project."""
+_REPAIRING_RULES: Final = ("B006", "B013", "B014", "E711", "E712", "E714", "F50", "F52", "F632", "F811")
+"""Those whose fixes change what a program does, which alone can help a test."""
 _FRAME = re.compile(r"([^\s:\"']+\.pyi?):\d+")
 
 
@@ -70,6 +72,8 @@ def _tactics(engine: Engine, ground: Ground) -> Iterator[Candidate]:
     except CannotSense:
         # A linter that cannot run here takes nothing from what the messages say.
         fixes = []
+    if not ground.pain.findings:
+        fixes = [fix for fix in fixes if fix.code.startswith(_REPAIRING_RULES)]
     yield from tactics(snapshot, paths, _messages(ground.pain), fixes=fixes)
 
 

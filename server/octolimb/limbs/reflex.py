@@ -31,7 +31,10 @@ from octolimb.limbs.effects import (
 from octolimb.limbs.pain import Pain
 
 _LOOKS = 3
-"""At how many more winners to look for one that stops all pain, when one was found that stops some of it."""
+"""At how many more winners to look for one that stops all pain, when one was found that stops some of it.
+
+As many as are confirmed after the time was up, when none has held so far.
+"""
 
 Reflex = Generator[Effect, Reply, LimbOutcome]
 
@@ -86,7 +89,7 @@ def reflex(
     """One limb's life on `start`. Returns how it ended, with at most `budget.proposals` solutions, best first.
 
     Each round attends to the first pain and takes the coders in order, cheapest first. Where what stops that leaves
-    others, it is staged and becomes the ground of the next round; a round that gained nothing ends the limb.
+    others, it is staged and becomes the ground of the next round; one in which nothing passes ends the limb.
     """
     began = clock()
     pain = cast("Pain", (yield Sense(start)))
@@ -102,9 +105,11 @@ def reflex(
     for _ in range(budget.rounds):
         winners = yield from _round(limb, coders, budget, over)
         retracted, partial = yield from _retract(limb, winners, budget, began, clock, cancelled)
-        if retracted or cancelled() or partial is None:
+        if retracted or cancelled() or not winners:
             break
-        limb.advance(*partial)
+        # Where nothing of what passed held, the coders go on from where they were.
+        if partial:
+            limb.advance(*partial)
         if over():
             break
     if not retracted and limb.staged and not cancelled():
@@ -162,7 +167,8 @@ def _retract(
     ranked = cast("tuple[Candidate, ...]", (yield Rank(limb.snapshot, limb.pain, passed))) if passed else ()
     for looked_at, candidate in enumerate(ranked):
         out_of_time = clock() - began >= budget.seconds
-        if len(retracted) >= budget.proposals or cancelled() or ((retracted or partial) and out_of_time):
+        is_late = out_of_time and bool(retracted or partial or looked_at >= _LOOKS)
+        if len(retracted) >= budget.proposals or cancelled() or is_late:
             break
         step = steps[id(candidate)]
         staged = cast("Snapshot", (yield Stage(limb.snapshot, candidate)))

@@ -45,7 +45,8 @@ class SenseRequest:
     test runs and nothing of the project's environment is read. `deadline` is in seconds, for all of it.
     `why_no_tests` tells people why tests were not requested.
 
-    `required` are node ids that run beside what `tests` and `named` select and must pass as named tests must.
+    `among` limits what `tests` and `named` select to these test files; the verdict says so. None is no limit.
+    `required` are node ids that run beside what is selected and must pass as named tests must.
     `left_out` are node ids, files or directories whose tests count for nothing: somebody else's pain.
     """
 
@@ -58,6 +59,7 @@ class SenseRequest:
     interpreter: Interpreter | None = None
     deadline: float = 600.0
     why_no_tests: str | None = None
+    among: tuple[RelPath, ...] | None = None
     required: tuple[str, ...] = ()
     left_out: frozenset[str] = frozenset()
 
@@ -261,6 +263,7 @@ class _Sensing:
             self._baseline,
             request.tests,
             request.named,
+            among=request.among,
             required=request.required,
             left_out=request.left_out,
         )

@@ -12,7 +12,7 @@ smaller run. Such a test is never called green for that, because only a pass now
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -109,14 +109,18 @@ def plan_tests(
     mode: TestMode,
     named: tuple[str, ...],
     *,
+    among: Sequence[RelPath] | None = None,
     required: tuple[str, ...] = (),
     left_out: frozenset[str] = frozenset(),
 ) -> TestPlan:
     """The union of what either side selects, and what is required; `left_out` is looked for and not judged.
 
-    Without a baseline nobody knows what changed, and `impacted` runs all.
+    Without a baseline nobody knows what changed, and `impacted` runs all. Where `among` is given only these files of
+    all that is selected run.
     """
     plan = _select(snapshot, baseline, mode, named)
+    if among is not None:
+        plan = _limited(plan, snapshot, baseline, mode, among)
     plan = replace(plan, required=required, left_out=left_out)
     if required and not _is_whole(plan.after):
         plan = replace(plan, after=_extended(plan.after, mode, required))
@@ -125,6 +129,21 @@ def plan_tests(
             earlier_ids = tuple(node_id for node_id in earlier if _exists(baseline, node_id))
             plan = replace(plan, before=_extended(plan.before, mode, earlier_ids))
     return plan
+
+
+def _limited(
+    plan: TestPlan, snapshot: Snapshot, baseline: Snapshot | None, mode: TestMode, among: Sequence[RelPath]
+) -> TestPlan:
+    here = [path for path in among if _exists(snapshot, path)]
+    there = [old for path in among if (old := _moved(path, plan.old_paths)) and baseline and _exists(baseline, old)]
+    after = here if _is_whole(plan.after) else [name for name in plan.after.ids if file_of(name) in here]
+    before = there if _is_whole(plan.before) else [name for name in plan.before.ids if file_of(name) in there]
+    why = "; ".join(filter(None, (plan.after.why, f"of these only the nearest ran: {len(after)} test files")))
+    return replace(
+        plan,
+        after=_selection(mode, after, why, plan.after.named),
+        before=_selection(mode, before, plan.before.why, plan.before.named),
+    )
 
 
 def _extended(selection: TestSelection, mode: TestMode, ids: tuple[str, ...]) -> TestSelection:

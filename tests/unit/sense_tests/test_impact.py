@@ -9,7 +9,7 @@ import pytest
 
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
-from octolimb.sense.tests.impact import select_tests
+from octolimb.sense.tests.impact import Vicinity, select_tests, vicinity_of
 from octolimb.sense.tests.imports import build_graph
 from octolimb.sense.tests.layout import read_layout
 from octolimb.sense.tests.values import TestSelection
@@ -277,3 +277,57 @@ def test_environments_and_build_products_are_no_sources(snapshot_of: MakeSnapsho
 @pytest.mark.parametrize("text", ["[pytest", "[pytest]\naddopts = 'unclosed\n", "\0", "[pytest]\npython_files =\n"])
 def test_a_broken_configuration_is_left_to_pytest(snapshot_of: MakeSnapshot, text: str) -> None:
     assert read_layout(snapshot_of({"pytest.ini": text})).patterns == ("test_*.py", "*_test.py")
+
+
+def near(snapshot: Snapshot, most: int, *changed: str) -> Vicinity | None:
+    return vicinity_of(snapshot, [RelPath(path) for path in changed], most)
+
+
+def test_what_is_near_a_change(snapshot_of: MakeSnapshot) -> None:
+    """By imports, then by place, then by name."""
+    snapshot = snapshot_of(
+        {
+            "pyproject.toml": "[tool.pytest.ini_options]\npythonpath = ['src']\n",
+            "src/app/__init__.py": "from app import core\n",
+            "src/app/core.py": "",
+            "src/app/web.py": "from app.core import thing\n",
+            "src/app/tests/test_inside.py": "import app\n",
+            "tests/test_a.py": "import app\n",
+            "tests/test_core.py": "import app\n",
+            "tests/test_direct.py": "import app.core\n",
+            "tests/test_through.py": "import app.web\n",
+        }
+    )
+    found = near(snapshot, 4, "src/app/core.py")
+    assert found is not None
+    assert found.tests == (
+        "tests/test_direct.py",
+        "src/app/tests/test_inside.py",
+        "tests/test_core.py",
+        "tests/test_a.py",
+    )
+    assert found.total == 5
+    assert found.sources == ("src/app/__init__.py", "src/app/core.py", "src/app/web.py", "tests/test_direct.py")
+    assert near(snapshot, 5, "src/app/core.py") is None
+
+
+def test_what_any_test_may_read_is_near_by_place(snapshot_of: MakeSnapshot) -> None:
+    snapshot = snapshot_of({**APP, "tests/sub/data.json": "{}"})
+    found = near(snapshot, 1, "tests/sub/data.json")
+    assert found == Vicinity((RelPath("tests/sub/test_sub.py"),), 4, ())
+
+
+def test_a_deleted_file_has_a_vicinity(snapshot_of: MakeSnapshot) -> None:
+    snapshot = snapshot_of({name: text for name, text in APP.items() if name != "src/app/core.py"})
+    found = near(snapshot, 1, "src/app/core.py")
+    assert found is not None
+    assert found.tests == ("tests/test_core.py",)
+    assert found.sources == ("src/app/web.py", "tests/test_core.py")
+
+
+def test_where_doctests_are_collected_the_changed_file_is_near(snapshot_of: MakeSnapshot) -> None:
+    files = {**APP, "pytest.ini": "[pytest]\naddopts = --doctest-modules\n"}
+    found = near(snapshot_of(files), 3, "src/app/core.py")
+    assert found is not None
+    assert "src/app/core.py" in found.tests
+    assert found.total == 11

@@ -5,8 +5,10 @@ It reads sources and configuration from a snapshot and runs nothing.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from octolimb.core.errors import BadPath
 from octolimb.core.paths import RelPath, parse_directory
@@ -58,6 +60,48 @@ def select_tests(
     if not chosen:
         return TestSelection("none", why="the change can affect none of the named tests")
     return TestSelection("impacted", tuple(dict.fromkeys(chosen)), why, tuple(asked))
+
+
+@dataclass(frozen=True)
+class Vicinity:
+    """What lies near a change: `tests` are the nearest of the `total` test files that it can affect.
+
+    `sources` are the changed files that there are, and those that import one of them.
+    """
+
+    tests: tuple[RelPath, ...]
+    total: int
+    sources: tuple[RelPath, ...]
+
+
+def vicinity_of(snapshot: Snapshot, changed: Collection[RelPath], most: int) -> Vicinity | None:
+    """The `most` test files that a change is most likely to break, nearest first; None where it affects no more.
+
+    Near is what few imports lie between, then what lies in the same directories, then what has the changed file's name.
+    """
+    layout = read_layout(snapshot)
+    gone = [path for path in changed if snapshot.kind(path) is None]
+    graph = build_graph(snapshot, layout, gone)
+    distances = graph.distances(changed)
+    impacted, _ = _impacted(snapshot, layout, changed)
+    files = set(graph.tests if impacted is None else impacted)
+    if layout.doctests:
+        files.update(path for path in changed if path in graph.needs)
+    total = len(graph.needs) if layout.doctests else len(files)
+    if total <= most:
+        return None
+
+    def distance(path: RelPath) -> tuple[float, int, bool, RelPath]:
+        shared = max(len(set(path.ancestors) & set(other.ancestors)) for other in changed)
+        is_namesake = any(_bare(other) in path.name for other in changed)
+        return (distances.get(path, math.inf), -shared, not is_namesake, path)
+
+    sources = sorted(path for path, steps in distances.items() if steps <= 1 and path in graph.needs)
+    return Vicinity(tuple(sorted(files, key=distance)[:most]), total, tuple(sources))
+
+
+def _bare(path: RelPath) -> str:
+    return path.name.removesuffix(".py").strip("_")
 
 
 def _impacted(

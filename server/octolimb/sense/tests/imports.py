@@ -58,12 +58,17 @@ class ImportGraph:
 
     def dependents(self, changed: Iterable[RelPath]) -> set[RelPath]:
         """The changed files and every file that needs one of them, at whatever distance, by what is known."""
-        found = set(changed)
+        return set(self.distances(changed))
+
+    def distances(self, changed: Iterable[RelPath]) -> dict[RelPath, int]:
+        """The same with the number of imports that lie between, 0 for what changed itself."""
+        found = dict.fromkeys(changed, 0)
         queue = deque(found)
         while queue:
-            for path in self._needed_by.get(queue.popleft(), ()):
+            need = queue.popleft()
+            for path in self._needed_by.get(need, ()):
                 if path not in found:
-                    found.add(path)
+                    found[path] = found[need] + 1
                     queue.append(path)
         return found
 
