@@ -28,11 +28,16 @@ class Buffer:
 
 
 class Buffers:
-    """All open documents by URI. One that is opened twice is replaced; a change of one that is not open is refused."""
+    """All open documents by URI. One that is opened twice is replaced.
+
+    One whose changes do not follow on each other is lost: what the editor has is not known, and not guessed, until the
+    document is opened anew or closed.
+    """
 
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
         self._open: dict[str, Buffer] = {}
+        self.lost: set[str] = set()
 
     def __iter__(self) -> Iterator[Buffer]:
         return iter(list(self._open.values()))
@@ -41,19 +46,23 @@ class Buffers:
         return self._open.get(uri)
 
     def open(self, item: types.TextDocumentItem) -> Buffer:
+        self.lost.discard(item.uri)
         self._open[item.uri] = Buffer(item.uri, item.language_id, item.version, item.text)
         return self._open[item.uri]
 
     def change(self, uri: str, version: int, changes: Sequence[Change]) -> Buffer | None:
-        """The buffer after the changes, made one after the other; None where it is not open."""
-        buffer = self._open.get(uri)
-        if buffer is None:
-            return None
-        text = buffer.text
+        """The buffer after the changes, made one after the other; None where it is lost, be it by this very change."""
+        buffer = self._open.pop(uri, None)
+        text = buffer.text if buffer is not None and version > buffer.version else None
         for change in changes:
-            text = apply_change(text, change, self._encoding)
+            if text is not None:
+                text = apply_change(text, change, self._encoding)
+        if buffer is None or text is None:
+            self.lost.add(uri)
+            return None
         self._open[uri] = replace(buffer, version=version, text=text)
         return self._open[uri]
 
     def close(self, uri: str) -> Buffer | None:
+        self.lost.discard(uri)
         return self._open.pop(uri, None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from octolimb.core.document import Document
-from octolimb.core.errors import CannotIsolate
+from octolimb.core.errors import BadInput, CannotIsolate
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import Isolation
@@ -55,6 +55,8 @@ class Folder:
         """Called with each buffer that was opened, as a file."""
         self.on_disk: list[Callable[[Collection[RelPath]], None]] = []
         """Called with what changed on the disk, before anything reads it anew."""
+        self.lost: set[RelPath] = set()
+        """What the editor has open with a text that is not known."""
         self._listeners: list[Callable[[Settlement], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -97,6 +99,7 @@ class Folder:
     def put(self, path: RelPath, buffer: Buffer) -> None:
         """A buffer of this folder was opened or changed."""
         is_new = path not in self.crate.open
+        self.lost.discard(path)
         self.crate.put(path, buffer.text)
         if is_new and (document := self.crate.documents.get(path)) is not None:
             for listener in self.on_opened:
@@ -105,8 +108,21 @@ class Folder:
 
     def drop(self, path: RelPath) -> None:
         """A buffer of this folder was closed."""
+        self.lost.discard(path)
         self.crate.drop(path)
         self.settler.touch()
+
+    def lose(self, path: RelPath) -> None:
+        """What a buffer of this folder holds is not known any more: until it is opened anew, the disk stands for it."""
+        self.drop(path)
+        self.lost.add(path)
+
+    def refuse_lost(self, paths: Iterable[RelPath]) -> None:
+        """Raises `BadInput` where one of these is lost: nothing may be built on it."""
+        if lost := sorted(self.lost.intersection(paths)):
+            raise BadInput(
+                f"what the editor has of {', '.join(lost)} is not known", hint="close the file and open it again"
+            )
 
     def disk_changed(self, paths: Iterable[RelPath] | None) -> None:
         """Files changed on the disk; None where it is not known which."""

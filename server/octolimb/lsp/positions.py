@@ -39,6 +39,11 @@ class LineIndex:
         # A line that is empty follows a last line end, and nothing follows a last line without one.
         return starts[:-1] if self.text and self.text[-1] not in "\r\n" else starts
 
+    @property
+    def last(self) -> int:
+        """The number of the last line; it is empty where the text ends with a line end."""
+        return len(self._starts) - 1
+
     def line(self, number: int) -> str:
         """The text of a zero-based line without its end; empty past the last."""
         if number >= len(self._starts):
@@ -94,11 +99,17 @@ def apply_change(
     text: str,
     change: types.TextDocumentContentChangePartial | types.TextDocumentContentChangeWholeDocument,
     encoding: Encoding,
-) -> str:
-    """The text after one of a client's edits. A range whose end lies before its start is taken the other way round."""
+) -> str | None:
+    """The text after one of a client's edits; None where it begins on a line that cannot be there.
+
+    A range whose end lies before its start is taken the other way round.
+    """
     if isinstance(change, types.TextDocumentContentChangeWholeDocument):
         return change.text
     index = LineIndex(text)
+    # The line after the last means the end, with or without a line end there.
+    if min(change.range.start.line, change.range.end.line) > index.last + 1:
+        return None
     ends = index.offset(change.range.start, encoding), index.offset(change.range.end, encoding)
     return text[: min(ends)] + change.text + text[max(ends) :]
 

@@ -75,6 +75,7 @@ class LimbDesk:
             raise BadInput("this workspace is not trusted, so no limb may run its tests", hint="trust the workspace")
         if request.kind in ("goal", "refactor"):
             raise BadInput(f"there is no limb for a {request.kind} yet", hint="a diagnostic or a test can be mended")
+        folder.refuse_lost([path])
         if request.version is not None:
             buffer = self._daemon.buffers.get(request.uri)
             if buffer is None or buffer.version != request.version:

@@ -76,8 +76,9 @@ class ProposalDesk:
         ).as_json()
 
     async def accept(self, request: ProposalAccept) -> dict[str, Any]:
-        folder, store, _ = self._find(request.id)
+        folder, store, one = self._find(request.id)
         async with self._turn:
+            folder.refuse_lost(one.proposal.change_set.paths)
             acceptance = await self._work(
                 folder,
                 "Octolimb: checking the proposal once more",
@@ -100,7 +101,8 @@ class ProposalDesk:
             return self._accepted(folder, acceptance, status="applied").as_json()
 
     async def attempt(self, request: ProposalTry) -> dict[str, Any]:
-        folder, _, _ = self._find(request.id)
+        folder, _, one = self._find(request.id)
+        folder.refuse_lost(one.proposal.change_set.paths)
         acceptance = await self._work(
             folder,
             "Octolimb: sensing what was chosen",

@@ -25,17 +25,31 @@ def did_open(daemon: Daemon, params: types.DidOpenTextDocumentParams) -> None:
 
 def did_change(daemon: Daemon, params: types.DidChangeTextDocumentParams) -> None:
     document = params.text_document
+    was_lost = document.uri in daemon.buffers.lost
     buffer = daemon.buffers.change(document.uri, document.version, params.content_changes)
-    if buffer is None:
-        logger.warning("ignored a change of %s, which is not open", document.uri)
-    elif located := daemon.locate(buffer.uri):
+    located = daemon.locate(document.uri)
+    if buffer is not None and located is not None:
         folder, path = located
         folder.put(path, buffer)
+    elif buffer is None and not was_lost:
+        _lose(daemon, document.uri, located)
+
+
+def _lose(daemon: Daemon, uri: str, located: tuple[Folder, RelPath] | None) -> None:
+    """What the editor has of this document is not known any more; it says so once, and never guesses."""
+    logger.warning("a change of %s does not follow on what was there", uri)
+    if located is not None:
+        folder, path = located
+        folder.lose(path)
+        words = f"Octolimb: the editor's changes of {path} do not follow on each other, so it is left out until you "
+        words += "close it and open it again."
+        daemon.client.notify(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(types.MessageType.Warning, words))
 
 
 def did_close(daemon: Daemon, params: types.DidCloseTextDocumentParams) -> None:
-    buffer = daemon.buffers.close(params.text_document.uri)
-    if buffer is not None and (located := daemon.locate(buffer.uri)):
+    uri = params.text_document.uri
+    daemon.buffers.close(uri)
+    if located := daemon.locate(uri):
         folder, path = located
         folder.drop(path)
 
