@@ -96,8 +96,8 @@ def test_a_proposal_for_a_document_that_was_lost_is_refused(editor: Editor) -> N
     limb = editor.request("octolimb/limb/start", start)["limb"]
     proposal = editor.wait_for("octolimb/limb", limb=limb, state="proposed")["proposals"][0]
     change(editor, editor.uri("users.py"), 0, BROKEN)
-    for method, more in (("accept", {}), ("try", {"hunks": []})):
-        error = editor.refuse(f"octolimb/proposal/{method}", {"id": proposal, **more})
+    for method in ("accept", "try"):
+        error = editor.refuse(f"octolimb/proposal/{method}", {"id": proposal, "hunks": []})
         assert "users.py is not known" in error["message"]
     assert "workspace/applyEdit" not in [request["method"] for request in editor.asked]
     editor.close("users.py")

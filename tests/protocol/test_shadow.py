@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.protocol.conftest import CAPABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,31 @@ def test_what_happens_on_the_disk_is_seen(editor: Editor, project: Path) -> None
     (project / "users.py").unlink()
     editor.server.send({"jsonrpc": "2.0", "method": "workspace/didChangeWatchedFiles", "params": changes})
     editor.pains("greeting.py", one("users"))
+
+
+def test_an_editor_that_watches_no_files_need_not_tell(editor: Editor, project: Path) -> None:
+    editor.start()
+    editor.open("greeting.py")
+    editor.wait_for("octolimb/verdict", green=True)
+    (project / "users.py").write_text(TEXT_AGE)
+    editor.pains("greeting.py", one("Operator `+` is not supported"))
+    (project / "users.py").rename(project / "people.py")
+    editor.pains("greeting.py", one("Cannot resolve imported module `users`"))
+    (project / "sub" / "deep").mkdir(parents=True)
+    (project / "sub" / "deep" / "users.py").write_text("def age_of(name: str) -> int:\n    return 1\n")
+    editor.type("greeting.py", "from sub.deep.users import age_of\n\n\ndef f() -> str:\n    return age_of('')\n")
+    editor.pains("greeting.py", one("expected `str`, found `int`"))
+    (project / "sub" / "deep" / "users.py").write_text("def age_of(name: str) -> str:\n    return ''\n")
+    editor.pains("greeting.py", none)
+
+
+def test_an_editor_that_watches_files_is_asked_to(editor: Editor) -> None:
+    watching = {**CAPABILITIES["workspace"], "didChangeWatchedFiles": {"dynamicRegistration": True}}
+    editor.start(capabilities={**CAPABILITIES, "workspace": watching})
+    editor.open("greeting.py")
+    editor.wait_for("octolimb/verdict", green=True)
+    (request,) = [one for one in editor.asked if one["method"] == "client/registerCapability"]
+    assert request["params"]["registrations"][0]["method"] == "workspace/didChangeWatchedFiles"
 
 
 def test_an_editor_that_pulls_is_answered_and_not_sent_the_same(editor: Editor) -> None:

@@ -30,6 +30,8 @@ class Daemon:
         self.options = options
         self.buffers = Buffers(encoding)
         self.folders: list[Folder] = []
+        self.watches = False
+        """Whether folders hear of the disk's changes by themselves, since the client does not tell."""
         self.on_folder: list[Callable[[Folder], None]] = []
         """Called with each folder that opens, before it starts."""
         self.on_folder_gone: list[Callable[[Folder], object]] = []
@@ -53,10 +55,22 @@ class Daemon:
         for hook in self.on_folder:
             hook(folder)
         folder.start()
+        if self.watches:
+            folder.watch(self._cannot_watch)
         for buffer in self.buffers:
             if (located := self.locate(buffer.uri)) and located[0] is folder:
                 folder.put(located[1], buffer)
         return folder
+
+    def watch(self) -> None:
+        """The client does not watch files: every folder does, those that are open and those to come."""
+        self.watches = True
+        for folder in self.folders:
+            folder.watch(self._cannot_watch)
+
+    def _cannot_watch(self, why: str) -> None:
+        words = f"Octolimb: files that change outside of the editor are only seen when you save here ({why})"
+        self.client.notify(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(types.MessageType.Warning, words))
 
     async def close_folder(self, directory: Path) -> None:
         for folder in [folder for folder in self.folders if folder.root == directory.resolve()]:

@@ -22,6 +22,7 @@ from octolimb.engine.settling import Settlement, Settler
 from octolimb.lsp.buffers import Buffer
 from octolimb.lsp.options import Options
 from octolimb.lsp.places import Places
+from octolimb.lsp.watching import watch
 from octolimb.sense.live import LiveSensing
 
 UNKNOWN_ISOLATION: Final = Isolation("copy", "none", network=False)
@@ -75,6 +76,16 @@ class Folder:
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._warm_up()), asyncio.create_task(self.settler.run())]
+
+    def watch(self, unable: Callable[[str], None]) -> None:
+        """From here on it hears of the disk's changes by itself. `unable` is told, once, where that is not possible."""
+        self._tasks.append(asyncio.create_task(watch(self.root, self._saw, unable)))
+
+    def _saw(self, paths: list[RelPath] | None) -> None:
+        try:
+            self.disk_changed(paths)
+        except Exception:
+            logger.exception("while following the disk below %s", self.root)
 
     async def close(self) -> None:
         for task in self._tasks:

@@ -104,12 +104,15 @@ class _Table:
         desks = self.desks
         for directory in desks.folders:
             desks.daemon.open_folder(directory)
-        if desks.client.can("workspace.did_change_watched_files.dynamic_registration"):
-            try:
-                registrations = types.RegistrationParams([sync.watching()])
-                await desks.client.ask(types.CLIENT_REGISTER_CAPABILITY, registrations)
-            except JsonRpcException as error:
-                logger.warning("the client does not watch files: %s", error.message)
+        if not desks.client.can("workspace.did_change_watched_files.dynamic_registration"):
+            desks.daemon.watch()
+            return
+        try:
+            registrations = types.RegistrationParams([sync.watching()])
+            await desks.client.ask(types.CLIENT_REGISTER_CAPABILITY, registrations)
+        except JsonRpcException as error:
+            logger.warning("the client does not watch files: %s", error.message)
+            desks.daemon.watch()
 
     def _complete(self, capabilities: types.ServerCapabilities) -> None:
         capabilities.position_encoding = self.desks.daemon.encoding

@@ -33,7 +33,8 @@ def serve(root: Path | None, *, tcp: str | None, schemas: str) -> None:
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
     # pygls writes every message in full, documents and the token included, at the levels below.
-    logging.getLogger("pygls").setLevel(logging.WARNING)
+    for chatty in ("pygls", "watchfiles"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     if tcp is None:
         raise SystemExit(run_stdio(lambda: make_protocol(root, schemas, token=None)))
     host, port = parse_loopback(tcp)
