@@ -135,6 +135,16 @@ def test_an_editor_that_pulls_is_answered_and_not_sent_the_same(editor: Editor) 
     assert editor.diagnostics == {}
 
 
+def test_an_editor_that_pulls_but_cannot_be_told_to_is_sent_everything(editor: Editor) -> None:
+    """Or else an open dependent would keep what was said of it."""
+    capabilities = editor.start(capabilities={**PULLING, "workspace": {"applyEdit": True}})["capabilities"]
+    assert "diagnosticProvider" not in capabilities
+    editor.open("greeting.py")
+    editor.open("users.py")
+    editor.type("users.py", TEXT_AGE)
+    editor.pains("greeting.py", one("caused by users.py"))
+
+
 def test_tests_run_on_what_is_unsaved(editor: Editor) -> None:
     editor.start()
     editor.open("users.py")

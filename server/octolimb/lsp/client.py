@@ -40,8 +40,13 @@ class Client:
 
     @property
     def pulls(self) -> bool:
-        """Whether the client asks for the diagnostics of open documents, in place of being sent them."""
-        return self._capability("text_document.diagnostic") is not None
+        """Whether the client asks for the diagnostics of open documents, in place of being sent them.
+
+        One that cannot be told to ask again, when another document's edit changed what one says, is sent them.
+        """
+        return self._capability("text_document.diagnostic") is not None and self.can(
+            "workspace.diagnostics.refresh_support"
+        )
 
     @property
     def resource_operations(self) -> frozenset[str]:

@@ -115,6 +115,9 @@ class _Table:
             desks.daemon.watch()
 
     def _complete(self, capabilities: types.ServerCapabilities) -> None:
+        if not self.desks.client.pulls:
+            # Announced, it would be asked for beside what is sent, and everything shown twice.
+            capabilities.diagnostic_provider = None
         capabilities.position_encoding = self.desks.daemon.encoding
         folders = types.WorkspaceFoldersServerCapabilities(supported=True, change_notifications=True)
         capabilities.workspace = types.WorkspaceOptions(workspace_folders=folders)

@@ -1,7 +1,8 @@
 """Findings as diagnostics: sent for what the editor does not ask about, answered for what it does. Never both.
 
 A client that pulls is answered for open documents, and told to pull again where another document's edit changed what
-one of them says; files that are not open are sent. A client that does not pull is sent everything. A finding that the
+one of them says; files that are not open are sent. A client that does not pull, or could not be told to pull again, is
+sent everything. A finding that the
 editor is sent is always of the newest settled generation, and is withdrawn with it.
 """
 
@@ -183,10 +184,9 @@ class Diagnostics:
         self._daemon.client.notify(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
 
     def _ask_to_pull(self) -> None:
-        if self._daemon.client.can("workspace.diagnostics.refresh_support"):
-            task = asyncio.ensure_future(self._pull_again())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        task = asyncio.ensure_future(self._pull_again())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _pull_again(self) -> None:
         try:
