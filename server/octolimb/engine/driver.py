@@ -22,7 +22,7 @@ from octolimb.engine.offline import Ground, candidates_of, hints_of
 from octolimb.engine.stopping import never
 from octolimb.guard.rulings import Role
 from octolimb.limbs.candidates import Candidate, CandidateBatch, Suspicion, Trial, TrialStatus
-from octolimb.limbs.coders.ranking import rank
+from octolimb.limbs.coders.ranking import rank, spread
 from octolimb.limbs.effects import (
     Confirm,
     Effect,
@@ -44,6 +44,8 @@ from octolimb.sense.tests.run import TestSelection, run_tests
 
 _BATCH: Final = {"tactics": 16, "search": 4096}
 """Large for the search: candidates that hang are tried again, with more patience, only when their batch is through."""
+_MOST_TOLD_APART: Final = 32
+_TELLING_SECONDS: Final = 1.0
 _FEW: Final = 48
 _MORE_GRACE: Final = 3
 _STATE: Final = {
@@ -191,8 +193,7 @@ class LimbDriver:
             case Twitch(snapshot, pain, candidates, grace):
                 return self._twitch(snapshot, pain, candidates, _Patience(grace, self._cancelled))
             case Rank(snapshot, pain, candidates):
-                hints = hints_of(Ground(snapshot, pain, {}))
-                return tuple(rank(candidates, snapshot, pain=hints))
+                return self._rank(snapshot, pain, candidates)
             case Stage(snapshot, candidate):
                 return candidate.apply(snapshot)
             case Confirm(snapshot, spared):
@@ -227,6 +228,15 @@ class LimbDriver:
     def _confirm(self, snapshot: Snapshot, spared: tuple[str, ...]) -> Verdict:
         goal = tuple(test for test in self._goal.tests if test not in spared)
         return self._confirmation.verdict(snapshot, goal, spared=spared)
+
+    def _rank(self, snapshot: Snapshot, pain: Pain, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+        ranked = rank(candidates, snapshot, pain=hints_of(Ground(snapshot, pain, {})))
+        session = self._sessions.get(id(snapshot))
+        if session is None or len(ranked) < 2:
+            return tuple(ranked)
+        told_apart = ranked[:_MOST_TOLD_APART]
+        behaviours = session.behaviours(told_apart, seconds=_TELLING_SECONDS)
+        return (*spread(told_apart, behaviours), *ranked[_MOST_TOLD_APART:])
 
     # -- generating and trying ---------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ from octolimb.workspace.pinned import PinnedBase
 Status = Literal["proposed", "applied", "none", "denied", "ask", "stale"]
 _RUN_SHARE = 0.25
 """Of the budget, for one cold run of what the targets name: a test that takes longer is taken to hang."""
-_LEAST_RUN_SECONDS = 1.5
+_LEAST_RUN_SECONDS = 2.0
 _SLOW_RUN_SHARE = 0.5
 """Of the budget, for a second run where the first one's time was up before any test told anything."""
 _SUITE_SECONDS = 600.0

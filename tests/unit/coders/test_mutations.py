@@ -16,6 +16,7 @@ from tests.support.properties import examples
 from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.limbs.candidates import Candidate
+from octolimb.limbs.coders import mutations
 from octolimb.limbs.coders.mutations import generate, search, two_edits
 from octolimb.limbs.coders.pain import PainHints
 from octolimb.limbs.coders.sites import NODE_OPERATORS, STATEMENT_OPERATORS
@@ -124,6 +125,18 @@ def test_candidates_come_cheapest_first_and_always_in_the_same_order() -> None:
     costs = [one.cost for one in candidates(SAMPLE)]
     assert costs == sorted(costs)
     assert candidates(SAMPLE) == candidates(SAMPLE)
+
+
+@pytest.mark.parametrize("held", [1, 7, 100])
+def test_that_few_are_held_at_once_changes_nothing(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    suspicion = {line: 0.2 + line % 3 / 5 for line in range(1, 200)}
+    singles = list(generate(SAMPLE, PATH, suspicion, pain=NO_PAIN))
+    pairs = list(islice(two_edits(SAMPLE, PATH, suspicion, pain=NO_PAIN), 50))
+    monkeypatch.setattr(mutations, "_MOST_HELD", held)
+    assert list(islice(generate(SAMPLE, PATH, suspicion, pain=NO_PAIN), 400)) == singles[:400]
+    assert list(islice(two_edits(SAMPLE, PATH, suspicion, pain=NO_PAIN), 50)) == pairs
+    if held == 100:
+        assert list(generate(SAMPLE, PATH, suspicion, pain=NO_PAIN)) == singles
 
 
 def test_only_suspicious_lines_are_touched() -> None:

@@ -10,7 +10,7 @@ from octolimb.core.paths import RelPath
 from octolimb.core.snapshot import Snapshot
 from octolimb.limbs.candidates import Candidate, TextEdit
 from octolimb.limbs.coders.pain import PainHints
-from octolimb.limbs.coders.ranking import edit_size, rank
+from octolimb.limbs.coders.ranking import edit_size, rank, spread
 
 PATH = RelPath("a.py")
 TEXT = "def f(a, b):\n    return a < b\n"
@@ -67,3 +67,10 @@ def test_the_order_does_not_depend_on_the_order_given(snapshot: Callable[[Mappin
     here = snapshot({PATH: TEXT})
     assert rank(patches, here) == rank(patches[::-1], here)
     assert rank([], here) == []
+
+
+def test_of_those_that_do_the_same_one_comes_first() -> None:
+    one, two, three, four = (patch("<", new) for new in ("<=", ">", ">=", "!="))
+    assert spread([one, two, three, four], ["a", "a", "b", "a"]) == [one, three, two, four]
+    assert spread([one, two, three, four], [None, "a", None, "a"]) == [one, two, three, four]
+    assert spread([], []) == []

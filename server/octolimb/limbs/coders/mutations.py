@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import heapq
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from operator import itemgetter
 
 from octolimb.core.paths import RelPath
 from octolimb.limbs.candidates import Candidate, Suspicion, TextEdit
@@ -29,6 +30,8 @@ _UNSEEN = 0.05
 _SIZE_WEIGHT = 0.004
 _PAIR_COST = 2.0
 _MAX_SINGLES = 300
+_MOST_HELD = 6_000
+"""How many mutations of a file are held at once, at most twice as many for a moment."""
 
 # What an exception makes likelier, in cost.
 _GUARDS = {"insert-guard": 0.8, "guard-value": 0.8, "insert-clause": 0.5, "guard-bounds": 1.0, "wrap-in-test": 0.5}
@@ -151,24 +154,53 @@ def _apart(first: Mutation, second: Mutation) -> bool:
     )
 
 
+_Key = tuple[float, int]
+"""The cost of a mutation, and its number among all of its file."""
+
+
 def _ordered(source: Source, distinct: Distinct, suspicion: Mapping[int, float], pain: PainHints) -> Iterator[_Entry]:
+    """Every mutation, cheapest first.
+
+    A large file has more than memory should hold: the dearer ones are made anew once the cheaper ones are through.
+    """
     units = sorted(_units(source, suspicion), key=lambda unit: -unit.weight)
-    heap: list[tuple[float, int, Mutation, Site, _Unit]] = []
+    least: _Key | None = (-math.inf, 0)
+    while least is not None:
+        least = yield from _round(source, units, distinct, suspicion, pain, least)
+
+
+def _round(
+    source: Source,
+    units: Sequence[_Unit],
+    distinct: Distinct,
+    suspicion: Mapping[int, float],
+    pain: PainHints,
+    least: _Key,
+) -> Generator[_Entry, None, _Key | None]:
+    """The cheapest of those that cost no less than `least`; returns the cost of the first that is left out, if any."""
+    heap: list[tuple[_Key, Mutation, Site, _Unit]] = []
     relief = _RELIEF.get(pain.exception, {})
     count = 0
+    limit: _Key = (math.inf, 0)
     for place, unit in enumerate(units):
         routine = Routine(source, unit.scope, pain, unit.body)
         for site, penalty in _sites(routine, unit, suspicion):
             for mutation in _mutations(site):
                 cost = mutation.cost + penalty + _SIZE_WEIGHT * _size(mutation) - relief.get(mutation.operator, 0.0)
-                heapq.heappush(heap, (cost, count, mutation, site, unit))
                 count += 1
+                if least <= (cost, count) < limit:
+                    heapq.heappush(heap, ((cost, count), mutation, site, unit))
+            if len(heap) > 2 * _MOST_HELD:
+                heap.sort(key=itemgetter(0))
+                limit = heap[_MOST_HELD][0]
+                del heap[_MOST_HELD:]
         # What a later, less suspicious unit can offer costs at least this; everything cheaper may go out now.
         floor = _penalty(units[place + 1].weight) if place + 1 < len(units) else math.inf
-        while heap and heap[0][0] <= floor:
-            cost, _, mutation, site, owner = heapq.heappop(heap)
+        while heap and heap[0][0][0] <= floor:
+            (cost, _), mutation, site, owner = heapq.heappop(heap)
             if distinct.admits(mutation, site.statement, owner.owner or site.statement):
                 yield _Entry(cost, mutation, owner, site.statement)
+    return limit if limit < (math.inf, 0) else None
 
 
 def _penalty(score: float) -> float:

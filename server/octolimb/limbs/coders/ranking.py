@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 from octolimb.core.snapshot import Snapshot
@@ -64,6 +64,21 @@ def rank(winners: Sequence[Candidate], snapshot: Snapshot, *, pain: PainHints | 
         )
 
     return sorted(winners, key=key)
+
+
+def spread(ranked: Sequence[Candidate], behaviours: Sequence[Hashable | None]) -> list[Candidate]:
+    """`ranked` with the best of each behaviour first, so that no two of the first say the same in other words.
+
+    `behaviours` are those of `ranked`, None where it is not known: such a one stands for itself.
+    """
+    seen: set[Hashable] = set()
+    first: list[Candidate] = []
+    rest: list[Candidate] = []
+    for one, behaviour in zip(ranked, behaviours, strict=True):
+        (rest if behaviour in seen else first).append(one)
+        if behaviour is not None:
+            seen.add(behaviour)
+    return [*first, *rest]
 
 
 def _mentions(before: str, added: list[str], mined: set[str]) -> bool:

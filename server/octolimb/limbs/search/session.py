@@ -40,6 +40,10 @@ _WITHOUT_TIME: Final = ("hung", "crashed")
 _NOT_FAILED: Final = (*_PASSED, "skipped", "xfailed")
 
 
+Behaviour = tuple[str, ...]
+"""What came out for each input, in short."""
+
+
 @dataclass(frozen=True)
 class Localisation:
     """What the failing tests ran, and how they failed.
@@ -278,6 +282,28 @@ class SearchSession:
                 self._inbox.pop(flight.number, None)
         if queue is not None:
             yield from queue.given_up()
+
+    # -- telling apart -----------------------------------------------------------------------------------------
+
+    def behaviours(self, candidates: Sequence[Candidate], *, seconds: float) -> list[Behaviour | None]:
+        """What each candidate does on inputs like those of the tests, in their order; equal where no input tells.
+
+        None for one of which nothing is known: it changes more than bodies, the tests call nothing with plain values,
+        or the time was up.
+        """
+        found: list[Behaviour | None] = [None] * len(candidates)
+        plans = [self._planner.plan(candidate) for candidate in candidates]
+        cases = [_case(number, plan) for number, plan in enumerate(plans) if isinstance(plan, BodyPlan)]
+        try:
+            self._open()
+            if self._parked and cases:
+                companions = self._swap_order()["companions"]
+                order = {"op": "observe", "cases": cases, "companions": companions, "limit": seconds / 2}
+                for frame in self._ask(order, seconds=seconds):
+                    found[frame["n"]] = tuple(frame["outcomes"])
+        except WorkerGone as gone:
+            self._lost = str(gone)
+        return found
 
     def _failing(self) -> bool:
         """Whether any target fails when nothing is changed. Otherwise every candidate would seem to pass."""

@@ -109,8 +109,9 @@ class Planner:
         file = self._file(path)
         if isinstance(file, NoPlan):
             return frozenset()
-        functions = [one.node for one in file.functions if first is None or one.first == first]
-        return frozenset(line for node in functions for line in _lines_below(node))
+        return frozenset(
+            line for one in file.functions if first is None or one.first == first for line in one.body_lines
+        )
 
     def _file(self, path: RelPath) -> _File | NoPlan:
         if path not in self._files:
@@ -128,9 +129,15 @@ class Planner:
 
 @dataclass(frozen=True)
 class _Function:
-    """An outermost function: where it begins, where its body begins and where its last line ends, in code points."""
+    """An outermost function: where it begins, where its body begins and where its last line ends, in code points.
 
-    node: ast.FunctionDef | ast.AsyncFunctionDef
+    It holds no syntax tree: those of a project's files would take more memory than all else.
+    """
+
+    name: str
+    kind: type[ast.stmt]
+    decorators: int
+    body_lines: tuple[int, ...]
     wrappers: tuple[str, ...]
     first: int
     start: int
@@ -194,12 +201,11 @@ class _File:
         if len(body) != 1:
             return None
         node = body[0]
-        old = function.node
-        if type(node) is not type(old) or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if type(node) is not function.kind or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return None
-        if node.name != old.name or len(node.decorator_list) != len(old.decorator_list):
+        if node.name != function.name or len(node.decorator_list) != function.decorators:
             return None
-        return Unit(self.path, old.name, function.first, function.wrappers, bool(old.decorator_list), text)
+        return Unit(self.path, function.name, function.first, function.wrappers, bool(function.decorators), text)
 
     def _outermost(self, body: list[ast.stmt], wrappers: tuple[str, ...]) -> Iterator[_Function]:
         for statement in body:
@@ -218,7 +224,17 @@ class _File:
         last = node.end_lineno or node.lineno
         end = self._starts[last] if last < len(self._starts) else len(self.text)
         start = self._starts[first - 1]
-        return _Function(node, wrappers, first, start, self._offset(_body_start(node)), end)
+        return _Function(
+            node.name,
+            type(node),
+            len(node.decorator_list),
+            tuple(sorted(set(_lines_below(node)))),
+            wrappers,
+            first,
+            start,
+            self._offset(_body_start(node)),
+            end,
+        )
 
     def _offset(self, place: tuple[int, int]) -> int:
         """Code points into the text, for a line from one and a column in UTF-8 bytes, as `ast` counts."""

@@ -12,6 +12,7 @@ import time
 from typing import Any, Deque, List, Optional
 
 from .batches import Batches
+from .behaviour import Behaviour
 from .canary import Canary
 from .forks import HungUp, Process, threads
 from .frames import Frame
@@ -31,6 +32,7 @@ class CollectedPark:
         self.live = live
         self.surroundings = surroundings
         self.batches = Batches(process, tests, live, surroundings, Canary(process, tests, live, surroundings))
+        self.behaviour = Behaviour(process, tests, live, surroundings)
 
     def stand(self, config: Any) -> None:
         """Parks, answers requests, and never returns."""
@@ -70,6 +72,8 @@ class CollectedPark:
                     self.survey(request)
                 elif request["op"] == "try":
                     self.batches.try_cases(request)
+                elif request["op"] == "observe":
+                    self.behaviour.observe(request)
             except HungUp:
                 os._exit(0)
             orders.send({"done": True})
