@@ -54,7 +54,7 @@ def test_without_time_only_what_is_near_is_sensed_and_the_verdict_says_so(make_e
     assert {said["syntax"], said["lint"], said["types"]} == {near}
 
 
-@pytest.mark.parametrize("until", [None, LONG_AWAY])
+@pytest.mark.parametrize("until", [pytest.param(None, id="never"), pytest.param(LONG_AWAY, id="long away")])
 def test_with_time_everything_is(make_engine: MakeEngine, until: float | None) -> None:
     verdict = confirmed(make_engine(PROJECT), RIGHT, until)
     assert verdict.green
