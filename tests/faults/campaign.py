@@ -1,8 +1,9 @@
 """The long randomised runs: every property test of the suite, with many times the examples of `make test`.
 
-usage: campaign.py [--examples N] [--seconds N] [--seeds N] [PYTEST ARGUMENT ...]
+usage: campaign.py [--examples N] [--seconds N] [--seeds N] [--steps N] [PYTEST ARGUMENT ...]
 
-Before them, random days of live sensing: for each seed the same test as in `make test`, for many times as long.
+Before them, random days of live sensing, for each seed the same test as in `make test`, for many times as long; and a
+random editor on the real server.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=int, default=120, help="for each random day of live sensing")
     parser.add_argument("--seeds", type=int, default=4, help="how many random days")
+    parser.add_argument("--steps", type=int, default=20_000, help="of the random editor")
     options, rest = parser.parse_known_args()
     # Read by `tests.support.properties`: what a test itself asks for would rule over a profile.
     os.environ["OCTOLIMB_EXAMPLES"] = str(options.examples)
@@ -45,6 +47,11 @@ def main() -> int:
         command = [sys.executable, "-m", "pytest", "-q", "-s", "tests/unit/sense/test_live.py", "-k", "random_days"]
         if code := subprocess.run(command, check=False).returncode:
             return code
+    os.environ["OCTOLIMB_EXAMPLES"] = str(options.steps)
+    command = [sys.executable, "-m", "pytest", "-q", "tests/protocol/test_random_editor.py"]
+    if code := subprocess.run(command, check=False).returncode:
+        return code
+    os.environ["OCTOLIMB_EXAMPLES"] = str(options.examples)
     # The plugin of Hypothesis marks each property test with its name.
     return pytest.main(["tests", "-m", "hypothesis", *rest], plugins=[Campaign(options.examples)])
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.protocol.conftest import CAPABILITIES
+from tests.protocol.conftest import CAPABILITIES, Editor
 
 if TYPE_CHECKING:
-    from tests.protocol.conftest import Editor
+    from collections.abc import Callable
+
+    from tests.protocol.conftest import RawServer
 
 BROKEN = "def age_of(name: str) -> int:\n    return len(name) * 11\n"
 TEST = "tests/test_greeting.py::test_greet"
@@ -98,6 +104,40 @@ def test_a_limb_that_is_cancelled_ends(editor: Editor, project: Path) -> None:
     editor.wait_for("octolimb/limb", limb=limb, state="sensing")
     editor.request("octolimb/limb/cancel", {"limb": limb})
     assert editor.wait_for("octolimb/limb", limb=limb, state="cancelled")["proposals"] == []
+
+
+def test_the_command_line_does_not_write_what_an_editor_holds_unsaved(
+    project: Path,
+    start: Callable[..., RawServer],
+    bare_python: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    runtime = tempfile.TemporaryDirectory(prefix="octolimb-")
+    request.addfinalizer(runtime.cleanup)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime.name)
+    (project / "users.py").write_text(BROKEN)
+    editor = Editor(start(), project, bare_python)
+    editor.start()
+    editor.open("users.py")
+    editor.type("users.py", BROKEN + "# thinking\n")
+    editor.wait_for("octolimb/verdict", green=True)
+
+    def fix() -> tuple[int, dict[str, Any]]:
+        options = ["--root", str(project), "--python", str(bare_python), "--json"]
+        command = [sys.executable, "-m", "octolimb", *options, "fix", TEST, "--apply", "--budget", "30"]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=200)
+        return done.returncode, json.loads(done.stdout)
+
+    code, answer = fix()
+    assert (code, answer["status"]) == (6, "stale")
+    assert "users.py has unsaved changes in an editor; nothing was written; save" in answer["message"]
+    assert (project / "users.py").read_text() == BROKEN
+    editor.save("users.py")
+    editor.wait_for("octolimb/verdict", green=True)
+    code, answer = fix()
+    assert (code, answer["status"]) == (0, "applied")
+    assert (project / "users.py").read_text() == BROKEN.replace("11", "10") + "# thinking\n"
 
 
 @pytest.mark.parametrize(

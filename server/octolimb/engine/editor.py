@@ -43,8 +43,12 @@ class EditorCrate:
     @property
     def documents(self) -> dict[RelPath, Document]:
         """Every open buffer as the file that saving it would make."""
-        found = {path: self._dirty.get(path) or self._disk[path] for path in self._texts}
+        found = {path: self.document(path) for path in self._texts}
         return {path: document for path, document in found.items() if document is not None}
+
+    def document(self, path: RelPath) -> Document | None:
+        """An open buffer as the file that saving it would make, whatever happened on the disk meanwhile; else None."""
+        return (self._dirty.get(path) or self._disk[path]) if path in self._texts else None
 
     def put(self, path: RelPath, text: str) -> bool:
         """A buffer was opened or changed. True where that changed the shadow."""

@@ -14,12 +14,13 @@ from typing import Final, Self
 from platformdirs import user_state_path
 
 from octolimb.core.changes import ChangeSet, changes_between
-from octolimb.core.errors import BadInput
+from octolimb.core.errors import BadInput, Stale
 from octolimb.core.paths import RelPath, parse_directory
 from octolimb.core.proposals import Decision
 from octolimb.core.snapshot import Snapshot
 from octolimb.core.verdicts import TestMode, Verdict
 from octolimb.engine.trust import TrustStore
+from octolimb.engine.unsaved import unsaved_elsewhere
 from octolimb.guard.apply import apply, recover
 from octolimb.guard.judge import judge
 from octolimb.guard.policies import load_policies
@@ -167,6 +168,14 @@ class Engine:
         return changes_between(before, after)
 
     def apply(self, change_set: ChangeSet, decision: Decision) -> None:
-        """Writes all of an allowed change set or none of it. Raises `Stale` and `ApplyFailed`."""
+        """Writes all of an allowed change set or none of it. Raises `Stale` and `ApplyFailed`.
+
+        A file that an editor holds unsaved counts as stale: what is there is not what a person sees.
+        """
+        if held := sorted(unsaved_elsewhere(self.root).intersection(change_set.paths)):
+            verb = "has" if len(held) == 1 else "have"
+            raise Stale(
+                f"{', '.join(held)} {verb} unsaved changes in an editor", hint="save them or close the files there"
+            )
         recover(self.root, self.state)
         apply(self.root, change_set, decision, state=self.state)

@@ -357,7 +357,8 @@ def _apply_best(engine: Engine, proposals: list[Proposal], role: Role) -> tuple[
     try:
         engine.apply(best.change_set, decision)
     except Stale as stale:
-        return "stale", f"{stale.message}; nothing was written", shown
+        what_to_do = f"; {stale.hint}" if stale.hint else ""
+        return "stale", f"{stale.message}; nothing was written{what_to_do}", shown
     files = ", ".join(best.change_set.paths)
     return "applied", f"proposal {best.rank} was written to {files}", shown
 

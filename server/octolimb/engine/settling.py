@@ -170,10 +170,7 @@ class Settler:
             path: [finding for finding in findings if finding.source in self.sensors]
             for path, findings in settled.findings.items()
         }
-        return {
-            path: tuple(without_echoes([*syntax.get(path, ()), *wanted.get(path, ())]))
-            for path in dict.fromkeys([*wanted, *syntax])
-        }
+        return {path: (*syntax.get(path, ()), *wanted.get(path, ())) for path in dict.fromkeys([*wanted, *syntax])}
 
     def _judge(
         self,
@@ -193,6 +190,8 @@ class Settler:
             for finding in mark_new(everything, known, self._crate.disk(), snapshot):
                 marked[finding.path].append(finding)
             joined = {path: tuple(marked.get(path, ())) for path in joined}
+        # Only now: an echo of an old error may be new, in a file that is broken in another way than it was.
+        joined = {path: tuple(without_echoes(found)) for path, found in joined.items()}
         findings = tuple(finding for found in joined.values() for finding in found)
         runs = self._runs(settled)
         complete = final and is_complete(self.sensors & set(STATIC), runs)

@@ -19,6 +19,7 @@ from octolimb.core.verdicts import Isolation
 from octolimb.engine.editor import EditorCrate
 from octolimb.engine.engine import SENSORS, Engine
 from octolimb.engine.settling import Settlement, Settler
+from octolimb.engine.unsaved import announce
 from octolimb.lsp.buffers import Buffer
 from octolimb.lsp.options import Options
 from octolimb.lsp.places import Places
@@ -75,7 +76,8 @@ class Folder:
     # -- its life ----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._warm_up()), asyncio.create_task(self.settler.run())]
+        works = (self._warm_up(), self.settler.run(), self._announce())
+        self._tasks = [asyncio.create_task(work) for work in works]
 
     def watch(self, unable: Callable[[str], None]) -> None:
         """From here on it hears of the disk's changes by itself. `unable` is told, once, where that is not possible."""
@@ -93,6 +95,18 @@ class Folder:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.live.close()
         await asyncio.to_thread(self.engine.close)
+
+    async def _announce(self) -> None:
+        """Other programs of this user may ask what is unsaved."""
+        try:
+            announcement = await announce(self.root, lambda: self.crate.dirty)
+        except (OSError, NotImplementedError, AttributeError) as error:
+            logger.warning("other programs cannot ask what is unsaved below %s: %s", self.root, error)
+            return
+        try:
+            await asyncio.Event().wait()
+        finally:
+            announcement.close()
 
     async def _warm_up(self) -> None:
         try:

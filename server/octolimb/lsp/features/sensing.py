@@ -55,7 +55,8 @@ class SensingDesk:
     def content(self, folder: Folder, uri: str) -> ShadowContent:
         """The text of a file as the shadow has it now."""
         path = folder.places.path_of(uri)
-        document = folder.snapshot().get(path) if path is not None else None
+        # What the editor has open counts, though the disk may have moved on and nobody has told of it yet.
+        document = (folder.crate.document(path) or folder.snapshot().get(path)) if path is not None else None
         text = document.text if document is not None and document.is_text else None
         return ShadowContent(text=text, generation=folder.generation)
 
