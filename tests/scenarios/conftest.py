@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from tests.conftest import IDENTITIES, IS_ROOT
@@ -33,6 +34,15 @@ def octolimb(place: Path, bare_python: Path) -> Iterator[Octolimb]:
 def somebody(request: pytest.FixtureRequest, place: Path, bare_python: Path) -> Iterator[Octolimb]:
     """The command as root and again as an ordinary user."""
     with closing(Octolimb(place, bare_python, ordinary=IS_ROOT and request.param == "ordinary")) as octolimb:
+        yield octolimb
+
+
+@pytest.fixture(params=[*IDENTITIES, "copy"])
+def anywhere(request: pytest.FixtureRequest, place: Path, bare_python: Path) -> Iterator[Octolimb]:
+    """The command as root, as an ordinary user, and where no mount is allowed."""
+    ordinary = IS_ROOT and request.param == "ordinary"
+    projection: Literal["overlay", "copy"] = "copy" if request.param == "copy" else "overlay"
+    with closing(Octolimb(place, bare_python, ordinary=ordinary, projection=projection)) as octolimb:
         yield octolimb
 
 

@@ -91,20 +91,21 @@ CASES: dict[str, Crate] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_staged_equals_written(case: str, somebody: Octolimb) -> None:
-    staged_root, written_root = somebody.build(PROJECT, "staged"), somebody.build(PROJECT, "written")
+def test_staged_equals_written(case: str, anywhere: Octolimb) -> None:
+    staged_root, written_root = anywhere.build(PROJECT, "staged"), anywhere.build(PROJECT, "written")
     _write(written_root, CASES[case])
     before = fingerprint(staged_root)
     arguments = ["sense", "--tests", "full", "--baseline", "none"]
     # Both at once: there are two cores.
-    staging = somebody.start("--root", staged_root, *arguments, "--crate", "-")
-    writing = somebody.start("--root", written_root, *arguments)
+    staging = anywhere.start("--root", staged_root, *arguments, "--crate", "-")
+    writing = anywhere.start("--root", written_root, *arguments)
     staged = _telling(staging.answer(json.dumps(CASES[case])).document)
     written = _telling(writing.answer().document)
     assert staged == written
     assert staged["complete"]
+    assert (staged["isolation"]["files"] == "overlay") == (anywhere.projection == "overlay")
     tests = staged["tests"]
-    assert (tests["passed"], tests["failed"], tests["errors"]) == _plain_pytest(case, somebody.python)
+    assert (tests["passed"], tests["failed"], tests["errors"]) == _plain_pytest(case, anywhere.python)
     assert fingerprint(staged_root) == before
 
 
@@ -120,6 +121,16 @@ def test_against_the_disk_only_what_the_edits_made_worse_is_new(octolimb: Octoli
     old = {finding["path"] for finding in verdict["findings"] if not finding["new"]}
     assert old == {"app/old.py"}
     assert "app/controller.py" in new
+
+
+def test_an_old_failure_stays_old_wherever_it_is_seen(anywhere: Octolimb) -> None:
+    root = anywhere.build({**PROJECT, "tests/test_old.py": "def test_old(tmp_path):\n    open(__file__ + '.none')\n"})
+    crate = json.dumps({"files": {"app/service.py": "def find(key: int) -> str:\n    return f'{key}'\n"}})
+    verdict = anywhere("--root", root, "sense", "--tests", "full", "--crate", "-", stdin=crate).document
+    assert not verdict["regressed"]
+    (finding,) = verdict["findings"]
+    assert not finding["new"]
+    assert f"{root}/tests/test_old.py.none" in finding["message"]
 
 
 def _telling(verdict: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tests.conftest import IS_ROOT
 from tests.support.ordinary_user import ORDINARY_UID, ordinary_command
@@ -63,12 +63,15 @@ class Started:
 class Octolimb:
     """`octolimb --json` for one person, with state and temporary directory of its own below `place`.
 
+    `projection` is how it shows snapshots; `copy` as on a machine that refuses mounts.
+
     `python` has pytest and nothing else; it runs the projects' tests.
     """
 
     place: Path
     python: Path
     ordinary: bool = False
+    projection: Literal["overlay", "copy"] = "overlay"
     started: list[Started] = field(default_factory=list)
 
     @property
@@ -86,6 +89,8 @@ class Octolimb:
         self.scratch.mkdir(exist_ok=True)
         self.scratch.chmod(0o777)
         own = {"TMPDIR": self.scratch, "XDG_STATE_HOME": self.place / f"state-{self.ordinary}", **(env or {})}
+        if self.projection == "copy":
+            own["OCTOLIMB_ISOLATION"] = "copy"
         if self.ordinary:
             self.place.chmod(0o777)
         command = ["env", *(f"{name}={value}" for name, value in own.items())]

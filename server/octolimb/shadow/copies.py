@@ -30,7 +30,7 @@ _LEFT_OUT: Final = frozenset({"node_modules"})
 _PREFIX: Final = "octolimb-copy-"
 _LOCK: Final = "lock"
 _REWRITTEN: Final = re.compile(r"-pytest-[^/]*\.py[co]$")
-"""Python puts the path from which it loads into a module's code; pytest leaves in what stands in its cache."""
+"""Python puts the path from which it loads into a module's code; before 9.2 pytest left in what its cache has."""
 
 
 class PrivateCopy:

@@ -10,8 +10,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -41,6 +41,7 @@ _DOUBLED_PARTS: Final = frozenset({"landlock"})
 AREA_BYTES: Final = 1 << 30
 _LEAST_MEMORY_BYTES: Final = 16 << 30
 _PROBE_SECONDS: Final = 20.0
+_RELOCATION: Final = Path(__file__).parent / "in_project" / "relocation"
 FORCING_VARIABLE: Final = "OCTOLIMB_ISOLATION"
 
 
@@ -181,6 +182,17 @@ class ShadowHost:
         return self._launcher.launch(request, crate.contents, stdin=order.stdin)
 
     def launch_in_copy(self, order: Order, copy: PrivateCopy, *, required: list[str]) -> Launched:
+        # Editable installations name the root: in a Python here they lead to the copy.
+        order = replace(
+            order,
+            env={
+                **order.env,
+                "PYTHONPATH": os.pathsep.join([str(_RELOCATION), *filter(None, [order.env.get("PYTHONPATH")])]),
+                "OCTOLIMB_MOVED_FROM": str(self.root),
+                "OCTOLIMB_MOVED_TO": str(copy.root),
+            },
+            keep=(*order.keep, _RELOCATION),
+        )
         write = [copy.root, copy.home, copy.temporary]
         return self._launch_aside(order, copy.root, copy.home, copy.temporary, write, required=required)
 
@@ -282,6 +294,10 @@ class _OverlayProjection:
     def root(self) -> Path:
         return self._host.root
 
+    @property
+    def displaced(self) -> Mapping[str, str]:
+        return {}
+
     def launch(self, order: Order) -> Launched:
         return self._host.launch_in_view(order, self._crate, required=self._required)
 
@@ -298,6 +314,11 @@ class _CopyProjection:
     @property
     def root(self) -> Path:
         return self._copy.root
+
+    @property
+    def displaced(self) -> Mapping[str, str]:
+        copy = self._copy
+        return {str(copy.root): str(self._host.root), str(copy.temporary): "/tmp", str(copy.home): "~"}  # noqa: S108
 
     def launch(self, order: Order) -> Launched:
         return self._host.launch_in_copy(order, self._copy, required=self._required)

@@ -61,6 +61,9 @@ class Projection(Protocol):
     @property
     def root(self) -> Path: ...
 
+    @property
+    def displaced(self) -> Mapping[str, str]: ...
+
     def launch(self, order: Order) -> Launched: ...
 
     def drop(self) -> None: ...
@@ -82,6 +85,14 @@ class Shadow:
     def root(self) -> Path:
         """Where children see the repository."""
         return self._projection.root
+
+    @property
+    def displaced(self) -> Mapping[str, str]:
+        """Places that have a name of their own in this very shadow, and what they are called where it does not matter.
+
+        What is compared between shadows, or shown to people, must not tell the one from the other.
+        """
+        return self._projection.displaced
 
     def run(
         self,

@@ -147,3 +147,14 @@ def test_a_process_that_lives_on_after_the_tests_is_an_error() -> None:
     assert [error.message for error in run.errors] == [
         "the tests finished, but the process did not end within 9 s: something keeps it alive"
     ]
+
+
+def test_a_failure_does_not_name_the_copy_that_it_was_seen_in() -> None:
+    facts = {"type": "OSError", "message": "no /copy/x and no /scratch/y", "detail": "/copy/x"}
+    stream = json.dumps(["error", "collect", "/copy/t.py", facts]) + "\n"
+    (trouble,) = read_reports(stream.encode(), "/copy", {"/copy": "/root", "/scratch": "/tmp"}).troubles
+    assert (trouble.path, trouble.facts.message, trouble.facts.detail) == (
+        "t.py",
+        "no /root/x and no /tmp/y",
+        "/root/x",
+    )

@@ -11,6 +11,7 @@ import pytest
 
 from octolimb.core.errors import CannotIsolate
 from octolimb.shadow.copies import PrivateCopy, scratch_place, supports_reflinks
+from octolimb.shadow.view import CrateEntry
 
 
 @pytest.fixture
@@ -63,6 +64,39 @@ def test_installed_things_are_left_out(tree: Path) -> None:
     copy = PrivateCopy.of(tree)
     assert not (copy.root / "env").exists()
     assert not (copy.root / "node_modules").exists()
+    copy.drop()
+
+
+def test_what_pytest_rewrote_for_the_tree_is_left_out(tree: Path) -> None:
+    cache = tree / "pkg" / "__pycache__"
+    cache.mkdir()
+    (cache / "mod.cpython-311.pyc").write_text("")
+    (cache / "test_mod.cpython-311-pytest-8.4.0.pyc").write_text("")
+    copy = PrivateCopy.of(tree)
+    assert [path.name for path in (copy.root / "pkg" / "__pycache__").iterdir()] == ["mod.cpython-311.pyc"]
+    copy.drop()
+
+
+def test_absolute_links_into_the_tree_lead_into_the_copy(tree: Path) -> None:
+    (tree / "absolute").symlink_to(tree / "pkg")
+    (tree / "beside").symlink_to(f"{tree}-beside")
+    copy = PrivateCopy.of(tree)
+    assert os.readlink(copy.root / "absolute") == f"{copy.root}/pkg"
+    assert os.readlink(copy.root / "beside") == f"{tree}-beside"
+    copy.drop()
+
+
+def test_an_edit_does_not_go_through_a_link(tree: Path) -> None:
+    """Where somebody has put a link in the place of a directory meanwhile, what it leads to is not ours to write."""
+    outside = tree.parent / "outside"
+    outside.mkdir()
+    (outside / "mod.py").write_text("theirs")
+    (tree / "moved").symlink_to(outside)
+    copy = PrivateCopy.of(tree)
+    entry: CrateEntry = {"path": "moved/mod.py", "kind": "gone", "mode": 0, "offset": 0, "length": 0, "stamp": 1}
+    copy.apply([entry, {**entry, "kind": "file", "mode": 0o644}], b"")
+    assert (outside / "mod.py").read_text() == "theirs"
+    assert (copy.root / "moved" / "mod.py").read_text() == ""
     copy.drop()
 
 

@@ -62,7 +62,7 @@ def run_tests(
         keep=[*interpreter.keep, _REPORTER.parent],
         output_limit=_OUTPUT_BYTES,
     )
-    reports = _read(completed.report, key, str(shadow.root))
+    reports = _read(completed.report, key, shadow)
     _refuse_unfit(reports, completed, interpreter, deadline)
     ending = Ending(
         returncode=completed.returncode,
@@ -76,10 +76,10 @@ def run_tests(
     return judge(reports, ending, snapshot, request.wanted)
 
 
-def _read(stream: bytes, key: bytes, root: str) -> Reports:
+def _read(stream: bytes, key: bytes, shadow: Shadow) -> Reports:
     """The reports that are really the reporter's. Behind its last one nothing may follow."""
     unsealed = unseal(stream, key)
-    reports = read_reports(unsealed.lines, root)
+    reports = read_reports(unsealed.lines, str(shadow.root), shadow.displaced)
     if unsealed.broken or (unsealed.rest and reports.finish is not None):
         reports.garbled = True
     return reports

@@ -7,6 +7,7 @@ stream there, as if the process had died.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from octolimb.core.errors import BadPath
@@ -80,12 +81,13 @@ class Reports:
     garbled: bool = False
 
 
-def read_reports(stream: bytes, root: str) -> Reports:
+def read_reports(stream: bytes, root: str, displaced: Mapping[str, str] = {}) -> Reports:
     """The complete records of `stream`; a last line without its end is what a dying process left, and is dropped.
 
-    `root` is the directory, as the child saw it, that paths are made relative to.
+    `root` is the directory, as the child saw it, that paths are made relative to. What failures say of the
+    places in `displaced` they say of what each one is called elsewhere.
     """
-    reader = _Reader(root)
+    reader = _Reader(root, displaced)
     for line in stream.split(b"\n")[:-1]:
         try:
             record = json.loads(line)
@@ -97,8 +99,9 @@ def read_reports(stream: bytes, root: str) -> Reports:
 
 
 class _Reader:
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, displaced: Mapping[str, str]) -> None:
         self.reports = Reports()
+        self._displaced = displaced
         self._prefix = root.rstrip("/") + "/"
         self._ids: list[str] = []
 
@@ -181,7 +184,11 @@ class _Reader:
     def facts(self, raw: dict[str, object]) -> Facts:
         def text(name: str) -> str:
             value = raw.get(name, "")
-            return printable(value) if isinstance(value, str) else ""
+            if not isinstance(value, str):
+                return ""
+            for place, usual in self._displaced.items():
+                value = value.replace(place, usual)
+            return printable(value)
 
         return Facts(
             text("type"),
