@@ -163,10 +163,14 @@ def test_tests_run_on_what_is_unsaved(editor: Editor) -> None:
 def test_tests_are_listed_without_being_run(editor: Editor) -> None:
     editor.start()
     more = "tests/test_more.py"
-    editor.open(more, "class TestMore:\n    def test_it(self) -> None: ...\n\n\n# é\ndef test_that(): ...\n")
+    editor.open(
+        more, "class TestMore:\n    def test_it(self) -> None: ...\n\n\n# é\ndef test_that():\n    assert 'é🐙'\n"
+    )
     (listed,) = editor.request("octolimb/tests/list", {"uri": editor.uri(more)})["tests"]
     assert [child["id"] for child in listed["children"]] == [f"{more}::TestMore", f"{more}::test_that"]
-    assert listed["children"][1]["range"]["start"]["line"] == 5
+    # The whole definition, so that a cursor anywhere in it is in the test.
+    start, end = {"line": 5, "character": 0}, {"line": 6, "character": 16}
+    assert listed["children"][1]["range"] == {"start": start, "end": end}
     assert len(editor.request("octolimb/tests/list")["tests"]) == 2
 
 
