@@ -71,7 +71,7 @@ export class Accepting implements vscode.Disposable {
     const reasons = reasonLines(answer.decision ?? proposal.decision);
     switch (answer.status) {
       case 'applied':
-        aside(answer.message || 'Accepted. Nothing is saved yet.');
+        aside(`Accepted: ${answer.message}. Nothing is saved yet.`);
         return;
       case 'ask':
         if (await confirm(answer, reasons)) await this.acceptAndTell(proposal, hunks, true);

@@ -5,7 +5,7 @@
  */
 
 import * as vscode from 'vscode';
-import { CloseAction, ErrorAction, LanguageClient, State } from 'vscode-languageclient/node';
+import { CloseAction, ErrorAction, LanguageClient, State, type StaticFeature } from 'vscode-languageclient/node';
 import { hasCodeIntelligence } from './neighbours';
 import { probeServer } from './probe';
 import { delayBeforeRestart, recentLosses } from './restarts';
@@ -181,6 +181,7 @@ export class Connection implements vscode.Disposable {
         },
       },
     );
+    client.registerFeature(showsProposals);
     client.onNotification('octolimb/limb', (status: LimbStatus) => this.limb.fire(status));
     client.onNotification('octolimb/verdict', (verdict: Verdict) => this.verdict.fire(verdict));
     client.onNotification('octolimb/proposal', (event: ProposalEvent) => this.proposal.fire(event));
@@ -202,6 +203,16 @@ export class Connection implements vscode.Disposable {
     }
   }
 }
+
+/** Tells the server that limbs and proposals are shown here, so that it need not ask about them in message boxes. */
+const showsProposals: StaticFeature = {
+  fillClientCapabilities: (capabilities) => {
+    capabilities.experimental = { ...capabilities.experimental, octolimb: true };
+  },
+  initialize: () => {},
+  getState: () => ({ kind: 'static' }),
+  clear: () => {},
+};
 
 /** Logs its failures: `fail` tells a person of them once, with a way out, and two boxes for one fault help nobody. */
 class QuietClient extends LanguageClient {

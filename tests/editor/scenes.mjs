@@ -140,7 +140,7 @@ async function scenes(editor) {
   };
   answers(
     'proposal/accept',
-    { status: 'applied', message: 'Accepted. Nothing is saved yet.', needs: [], conflicts: [] },
+    { status: 'applied', message: 'it is just what was sensed', needs: [], conflicts: [] },
     { first: [{ method: 'workspace/applyEdit', params: { edit } }] },
   );
   await page.click('.monaco-dialog-box .monaco-button:has-text("Accept")');

@@ -50,6 +50,7 @@ await drive(vsix, shots, async (editor) => {
   await page.click('.codelens-decoration a:text-is("Accept")');
   await editor.sees('.view-line:has-text("(100 - discount)")');
   await editor.sees('.tab.dirty:has-text("baskets.py")');
+  await editor.statusBarSays('Accepted: it is just what was sensed. Nothing is saved yet.');
   await page.waitForSelector(PROPOSAL, { state: 'detached' });
   editor.passed('accepting changes the buffer');
   await editor.shot('real-accepted');
@@ -83,6 +84,9 @@ await drive(vsix, shots, async (editor) => {
   await page.waitForSelector(PROPOSAL, { state: 'detached' });
   if (!(await shows(page, '(100 + discount)'))) throw new Error('rejecting changed the buffer');
   editor.passed('rejecting changes nothing');
+
+  if (await page.$('.notification-toast')) throw new Error('a message popped up');
+  editor.passed('nothing popped up');
 
   if (onDisk() !== before) throw new Error('the file on the disk was changed');
   editor.passed('nothing was written to the disk');

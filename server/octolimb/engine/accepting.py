@@ -221,7 +221,7 @@ def _in_order(stored: StoredProposal, hunks: Collection[str]) -> tuple[str, ...]
 def _said(verdict: Verdict, *, stands: bool) -> str:
     """One line on what sensing said."""
     if stands:
-        return "nothing changed since it was checked"
+        return "it is just what was sensed"
     if not verdict.complete:
         crashed = ", ".join(f"{run.name} ({run.why})" for run in verdict.sensors if run.status == "crashed")
         return f"it could not be checked: {crashed or 'a sensor did not run'}"
