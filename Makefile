@@ -39,7 +39,7 @@ ifeq ($(HAS_NODE),yes)
 else
 	@$(call LEFT_OUT,'the tests of the client and in a real editor','They need Node 20 or newer with npm.')
 endif
-	@$(PY) -m pytest --numprocesses=2 --dist=loadfile --durations=10 --durations-min=0.5
+	@$(PY) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=10 --durations-min=0.5
 	@[ ! -e .venv/left-out ] || cat .venv/left-out
 
 check: $(SETUP) ## Check format, lint, types and layers; under a minute

@@ -2,7 +2,7 @@
 // it cures that; a limb repairs a failing test, and what it proposes is accepted, undone and rejected; tests run on what is
 // unsaved; the disk stays as it is.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { drive, until } from './driver.mjs';
 
@@ -84,6 +84,17 @@ await drive(vsix, shots, async (editor) => {
   await page.waitForSelector(PROPOSAL, { state: 'detached' });
   if (!(await shows(page, '(100 + discount)'))) throw new Error('rejecting changed the buffer');
   editor.passed('rejecting changes nothing');
+
+  // Files that come and go outside of the editor.
+  await page.click('.tab:has-text("baskets.py"):not(:has-text("test_"))');
+  await editor.closeEditor();
+  await page.click('.tab:has-text("test_baskets.py")');
+  renameSync(join(project, 'baskets.py'), join(project, 'goods.py'));
+  await editor.sees('.squiggly-error');
+  await editor.shot('real-renamed');
+  renameSync(join(project, 'goods.py'), join(project, 'baskets.py'));
+  await page.waitForSelector('.squiggly-error', { state: 'detached' });
+  editor.passed('a file that is renamed elsewhere is missed, and seen when it is back');
 
   if (await page.$('.notification-toast')) throw new Error('a message popped up');
   editor.passed('nothing popped up');
