@@ -151,7 +151,7 @@ class _StaticProbe:
     @property
     def _interpreter(self) -> Interpreter | None:
         # The findings must be those of the state that is asked about: what an untrusted root shows, it shows here.
-        return self._engine.interpreter if self._engine.trust.is_trusted(self._engine.root) else None
+        return self._engine.interpreter if self._engine.is_trusted else None
 
 
 class _TestProbe:

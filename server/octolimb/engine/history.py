@@ -70,12 +70,14 @@ class VerdictHistory:
 
     # -- recording ---------------------------------------------------------------------------------------------
 
-    def settled(self, snapshot: Snapshot, colour: Colour) -> None:
+    def settled(self, snapshot: Snapshot, colour: Colour, opened: Iterable[Document] = ()) -> None:
         """Records a generation that was sensed through. `unknown` is for a verdict that is not complete.
 
-        It may come late, when there are newer generations already.
+        `opened` are the open buffers of that generation, those that say what the disk says too. It may come late, when
+        there are newer generations already.
         """
-        state = _State(snapshot.generation, colour, snapshot.effective())
+        buffers: dict[RelPath, Entry] = {document.path: document for document in opened}
+        state = _State(snapshot.generation, colour, {**buffers, **snapshot.effective()})
         with self._lock:
             self._states.append(state)
             if colour == "green" and (self._green is None or self._green.generation <= state.generation):

@@ -18,6 +18,7 @@ from octolimb.lsp.features.proposals import encode_hunk
 from octolimb.lsp.folder import Folder
 
 _NO_GREEN = "nothing was green yet since the editor was started"
+_SETTLING_SECONDS = 5.0
 
 
 class HistoryDesk:
@@ -26,7 +27,6 @@ class HistoryDesk:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._histories: dict[Folder, VerdictHistory] = {}
-        self._last: dict[Folder, Verdict] = {}
         daemon.on_folder.append(self._open)
         daemon.on_folder_gone.append(self._close)
 
@@ -47,15 +47,25 @@ class HistoryDesk:
 
     async def cause(self, request: FolderRequest) -> dict[str, Any]:
         folder = self._daemon.folder_of(request.uri)
+        verdict = await self._newest(folder)
         now = folder.snapshot()
         way = self._histories[folder].way_back(now)
-        verdict = self._last.get(folder)
-        pains = verdict.pains if verdict is not None and verdict.generation == now.generation else ()
+        if verdict is None or verdict.generation != now.generation:
+            return CauseFound(status="unknown", message="what hurts now is not known yet; ask again").as_json()
+        pains = verdict.pains
         if not pains:
             return CauseFound(status="nothing", message="nothing hurts now").as_json()
         if way is None or not way.changes:
             return CauseFound(status="unknown", message=_NO_GREEN).as_json()
         return (await self._find(folder, way, pains[0])).as_json()
+
+    async def _newest(self, folder: Folder) -> Verdict | None:
+        """The verdict on what the editor holds now. Right after a keystroke that takes a moment."""
+        try:
+            async with asyncio.timeout(_SETTLING_SECONDS):
+                return (await folder.settler.at(folder.generation)).verdict
+        except TimeoutError:
+            return None
 
     async def _find(self, folder: Folder, way: WayBack, pain: Finding) -> CauseFound:
         cancelled = threading.Event()
@@ -94,10 +104,9 @@ class HistoryDesk:
     def _settled(self, folder: Folder, settlement: Settlement) -> None:
         verdict = settlement.verdict
         if settlement.final and verdict.generation == folder.generation:
-            self._last[folder] = verdict
             colour: Colour = "unknown" if not verdict.complete else "green" if verdict.green else "red"
-            self._histories[folder].settled(settlement.snapshot, colour)
+            opened = folder.crate.documents.values()
+            self._histories[folder].settled(settlement.snapshot, colour, opened)
 
     def _close(self, folder: Folder) -> None:
         self._histories.pop(folder, None)
-        self._last.pop(folder, None)
