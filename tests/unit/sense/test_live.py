@@ -168,6 +168,9 @@ async def test_a_killed_host_is_started_again_with_all_unsaved(write_project: Wr
         assert expected == fresh(snapshot)
         for _ in range(2):
             os.kill(editor.host_pid, signal.SIGKILL)
+            # A kill takes its time; whoever asks in that moment is told that the host is not running.
+            while editor.live._shadow.alive:
+                await asyncio.sleep(0.001)
             assert await editor.settled(snapshot) == expected
 
 
